@@ -1,0 +1,45 @@
+/** What a person can do with an incident. Texts are at most 2 000 characters. */
+export type PersonAction =
+  | { kind: 'acknowledge' }
+  | { kind: 'approve'; ask: string }
+  | { kind: 'decline'; ask: string; reason?: string }
+  /** To the next level not yet paged, or to a chosen one; the levels below it count as paged. */
+  | { kind: 'escalate'; level?: number; reason?: string }
+  | { kind: 'snooze'; minutes: number; reason: string }
+  | { kind: 'note'; text: string }
+  /** A check-only run now, or with `run` a full one. */
+  | { kind: 'check'; run?: boolean }
+  | { kind: 'undo'; undo: string }
+  /** Stops the run, not the incident. */
+  | { kind: 'stop'; reason: string }
+  /** Closes the incident unproven. */
+  | { kind: 'resolve'; reason: string };
+
+export type ActionKind = PersonAction['kind'];
+
+/** What somebody with access to the Temporal namespace may do without our signature (DESIGN 4); recorded as unverified. */
+export const unverifiedActions: readonly ActionKind[] = ['acknowledge', 'note', 'escalate', 'decline'];
+
+/** An action with the proof that our HTTP server authenticated its person: Ed25519 over `signedText`, in hex. */
+export interface SignedAction {
+  v: 1;
+  /** UUID; a second delivery of the same id changes nothing. */
+  id: string;
+  incidentId: string;
+  person: string;
+  via: 'cli' | 'http' | 'link' | 'chat' | 'console';
+  /** ms since the epoch. */
+  at: number;
+  action: PersonAction;
+  signature: string;
+}
+
+/** The text that is signed: every field, in this order. */
+export function signedText(action: Omit<SignedAction, 'signature'>): string {
+  return JSON.stringify([action.v, action.id, action.incidentId, action.person, action.via, action.at, action.action]);
+}
+
+/** The incident's answer to an action: what it did, in words, or the reason why not. */
+export interface ActionResult {
+  said: string;
+}

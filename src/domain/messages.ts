@@ -1,0 +1,136 @@
+import type { Actor } from './actor.js';
+import type { Alert } from './alert.js';
+import type { Place } from './place.js';
+import type { Ladder } from './runbook.js';
+import type { Risk, StepReport } from './step.js';
+import type { Severity } from './severity.js';
+import type { Times } from './times.js';
+import type { Undo } from './undo.js';
+
+/*
+ * The six messages between an incident and its runs: four up, two down. Both sides may have been deployed at different
+ * times, so each message carries the version it was written in; see docs/adr/0002.
+ */
+
+export interface FromRun {
+  v: 1;
+  /** The incident's own id: a message for an earlier incident under the same workflow id is dropped. */
+  incidentId: string;
+  run: number;
+  /** ms since the epoch: the latest time of this run's next message. */
+  quietUntil: number;
+}
+
+export type Phase = 'started' | 'diagnosed' | 'resolving' | 'mitigated' | 'no longer mitigated' | 'proven' | 'watching';
+
+/** `found`: where the run is and what it knows, at most 4 KB: it goes into pages. */
+export interface Found extends FromRun {
+  phase: Phase;
+  mode: Mode;
+  /** Lines for people, newest state of what was found. */
+  found: string[];
+  /** Lines for people: what was done, with its outcome. */
+  done: string[];
+  /** Page this level's role early: RUNBOOK-SPEC's "when it happens". */
+  pageEarly?: { why: string };
+}
+
+/** `asks`: an act that waits for a person. */
+export interface Asks extends FromRun {
+  ask: Ask;
+}
+
+export interface Ask {
+  /** Unique in the incident: `<run>.<n>`. People type it. */
+  id: string;
+  step: string;
+  act: string;
+  /** Exactly what will run. */
+  command: string;
+  host: string;
+  risk: Risk;
+  undo: string;
+  evidence: string;
+  /** ms since the epoch; null waits without end. */
+  expiresAt: number | null;
+}
+
+/** `changed`: an undo, registered before its act. */
+export interface Changed extends FromRun {
+  undo: Undo;
+}
+
+export type RunEnd = 'recovered' | 'unrecovered' | 'relapsed' | 'failed' | 'observed' | 'stopped';
+
+/** `ended`: the contract of a run, not its result. */
+export interface Ended extends FromRun {
+  end: RunEnd;
+  reason: string;
+  /** True if a resolve act was tried, asked for or refused: an unrecovered end then escalates at once. */
+  triedToResolve: boolean;
+  steps: StepReport[];
+  found: string[];
+  done: string[];
+  /** What is left for a person, in the report. */
+  followUps: string[];
+}
+
+/** `decision`: a person's or the clock's answer to an ask; `undone` answers 'proven' where automatic undos had to run first. */
+export interface Decision {
+  v: 1;
+  ask: string;
+  answer: 'approved' | 'declined' | 'expired' | 'undone';
+  by: Actor;
+  /** True while nobody has acknowledged or declined in this incident: the one case in which an expired disruptive act may go on. */
+  nobodyThere: boolean;
+}
+
+/** `stop`: end the run now, without another act. */
+export interface Stop {
+  v: 1;
+  by: Actor;
+  reason: string;
+}
+
+/** `automatic` acts by the rules; `observe-only` changes nothing; `dry-run` shows what it would do and pages only level 1. */
+export const modes = ['automatic', 'observe-only', 'dry-run'] as const;
+export type Mode = (typeof modes)[number];
+
+/** What the config lets the automation do, most specific first: `<runbook>/<step>`, `<runbook>`, a risk. */
+export type Automation = Record<string, 'as specified' | 'ask' | 'never'>;
+
+/** The argument of every runbook workflow. */
+export interface RunInput {
+  v: 1;
+  incident: { id: string; workflowId: string; runbook: string; severity: Severity; openedAt: number };
+  run: number;
+  /** A check-only run proves and watches, and does nothing else. */
+  kind: 'full' | 'check';
+  place: Place;
+  alert: Alert;
+  times: Times;
+  automation: Automation;
+  /** Undos of the automatic kind that earlier runs left registered: the watch waits until they have run. */
+  automaticUndos: number;
+  /** Acts that may happen once an incident and have happened. */
+  usedUp: string[];
+}
+
+/** The argument of `incident`. Made by the server when it accepts the alert; also sent with every join, unused then. */
+export interface IncidentStart {
+  v: 1;
+  /** UUIDv7, made on accepting the alert. */
+  id: string;
+  alert: Alert;
+  severity: Severity;
+  place: Place;
+  ladder: Ladder;
+  times: Times;
+  automation: Automation;
+  /** Hex of the Ed25519 keys that sign people's actions: docs/security.md. */
+  publicKeys: string[];
+  /** Where people find this incident. */
+  links: { console: string; temporal: string };
+  /** Title and prevention of the runbook, for pages and report. */
+  runbook: { title: string; prevention: string[] };
+}

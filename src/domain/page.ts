@@ -1,0 +1,58 @@
+import type { DuePage } from './ladder.js';
+import type { Ask } from './messages.js';
+import type { Severity } from './severity.js';
+
+/** What a page says besides whom it is for. Lines are for people and may hold an outsider's text: channels escape it. */
+export interface Story {
+  /** What is wrong: the alert's title. */
+  wrong: string;
+  state: string;
+  found: string[];
+  done: string[];
+  /** What happens next and when, in one sentence. */
+  next: string;
+}
+
+/** The incident as every page, notice and report names it. */
+export interface IncidentHead {
+  id: string;
+  workflowId: string;
+  runbook: string;
+  title: string;
+  severity: Severity;
+  target: string;
+  openedAt: number;
+  links: { console: string; temporal: string };
+}
+
+/** Argument of the activity `sendPage`: one due moment, one question, or one notice. */
+export type PageRequest = { incident: IncidentHead; story: Story } & (
+  | { kind: 'page'; due: DuePage }
+  /** Asked of everyone paged so far; `people` are ids of the config. */
+  | { kind: 'ask'; ask: Ask; people: string[]; dueAt: number }
+  /** Told once, without repeats: to a role as of `dueAt`, or to people who were paged before. `subject` makes its key unique. */
+  | { kind: 'notice'; subject: string; roles: string[]; people: string[]; dueAt: number }
+);
+
+/** One person's copy of a page and what became of it. Times in ms since the epoch. */
+export interface Delivery {
+  /** `<incident>/<level>/<round>/<person>` for pages; the same for every attempt. */
+  key: string;
+  person: string;
+  /** Roles through which the person was reached, and the one they stand in for if the role has no holder. */
+  why: string;
+  channel: string;
+  dueAt: number;
+  sentAt: number;
+  acceptedAt: number;
+  attempts: number;
+  /** Times this key was handed to the channel again after it may have been accepted already. */
+  repeats: number;
+  late: boolean;
+}
+
+/** Answer of `sendPage`. `problems` are lines for the timeline: an unmapped role, a channel that failed before another worked. */
+export interface PageResult {
+  deliveries: Delivery[];
+  problems: string[];
+}
