@@ -1,3 +1,5 @@
+import type { Mode } from './messages.js';
+
 /** What a person can do with an incident. Texts are at most 2 000 characters. */
 export type PersonAction =
   | { kind: 'acknowledge' }
@@ -20,17 +22,25 @@ export type ActionKind = PersonAction['kind'];
 /** What somebody with access to the Temporal namespace may do without our signature (DESIGN 4); recorded as unverified. */
 export const unverifiedActions: readonly ActionKind[] = ['acknowledge', 'note', 'escalate', 'decline'];
 
+/** Turns the kill switch, for all runbooks (`global`) or one. Not an incident's business: see src/workflows/mode.ts. */
+export interface ModeChange {
+  kind: 'mode';
+  scope: string;
+  mode: Mode;
+}
+
 /** An action with the proof that our HTTP server authenticated its person: Ed25519 over `signedText`, in hex. */
 export interface SignedAction {
   v: 1;
   /** UUID; a second delivery of the same id changes nothing. */
   id: string;
+  /** `mode` for a change of mode. */
   incidentId: string;
   person: string;
   via: 'cli' | 'http' | 'link' | 'chat' | 'console';
   /** ms since the epoch. */
   at: number;
-  action: PersonAction;
+  action: PersonAction | ModeChange;
   signature: string;
 }
 

@@ -60,7 +60,8 @@ export interface Changed extends FromRun {
   undo: Undo;
 }
 
-export type RunEnd = 'recovered' | 'unrecovered' | 'relapsed' | 'failed' | 'observed' | 'stopped';
+/** How a run ended; `mitigated` is unrecovered with the worst over, so that the ladder is held. */
+export type RunEnd = 'recovered' | 'mitigated' | 'unrecovered' | 'relapsed' | 'failed' | 'observed' | 'stopped';
 
 /** `ended`: the contract of a run, not its result. */
 export interface Ended extends FromRun {
@@ -73,6 +74,8 @@ export interface Ended extends FromRun {
   done: string[];
   /** What is left for a person, in the report. */
   followUps: string[];
+  /** Acts that happen once an incident and have happened. */
+  usedUp: string[];
 }
 
 /** `decision`: a person's or the clock's answer to an ask; `undone` answers 'proven' where automatic undos had to run first. */
@@ -133,4 +136,6 @@ export interface IncidentStart {
   links: { console: string; temporal: string };
   /** Title and prevention of the runbook, for pages and report. */
   runbook: { title: string; prevention: string[] };
+  /** Continue as new beyond this many events, even before the server suggests it. */
+  historyAtMost?: number;
 }

@@ -9,6 +9,8 @@ export interface Story {
   state: string;
   found: string[];
   done: string[];
+  /** Acts that wait for an answer. */
+  asked: Ask[];
   /** What happens next and when, in one sentence. */
   next: string;
 }
@@ -26,13 +28,25 @@ export interface IncidentHead {
 }
 
 /** Argument of the activity `sendPage`: one due moment, one question, or one notice. */
-export type PageRequest = { incident: IncidentHead; story: Story } & (
+export type PageRequest = {
+  incident: IncidentHead;
+  story: Story;
+  /** Only these of its people: the rest has been reached by an earlier request of the same keys. */
+  only?: Missing[];
+} & (
   | { kind: 'page'; due: DuePage }
-  /** Asked of everyone paged so far; `people` are ids of the config. */
-  | { kind: 'ask'; ask: Ask; people: string[]; dueAt: number }
+  /** New questions, asked of everyone paged so far; `people` are ids of the config. Its key names the first of them. */
+  | { kind: 'ask'; asks: Ask[]; people: string[]; dueAt: number }
   /** Told once, without repeats: to a role as of `dueAt`, or to people who were paged before. `subject` makes its key unique. */
   | { kind: 'notice'; subject: string; roles: string[]; people: string[]; dueAt: number }
 );
+
+/** Somebody whom a request has not reached yet. */
+export interface Missing {
+  person: string;
+  /** A channel may have taken it and not said so: the next try may repeat it. */
+  mayHaveArrived: boolean;
+}
 
 /** One person's copy of a page and what became of it. Times in ms since the epoch. */
 export interface Delivery {
@@ -54,5 +68,7 @@ export interface Delivery {
 /** Answer of `sendPage`. `problems` are lines for the timeline: an unmapped role, a channel that failed before another worked. */
 export interface PageResult {
   deliveries: Delivery[];
+  /** Not reached while others were: to be asked for again, beside. */
+  missing: Missing[];
   problems: string[];
 }

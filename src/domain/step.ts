@@ -55,10 +55,10 @@ export interface StepReport {
 
 /**
  * What an activity that acts gives back: `failed` is the system's own answer (exit 1, no such command), a value and not an
- * exception. `evidence` is at most 2 KB, scrubbed of secrets; `file` names the whole output on the worker's record folder.
+ * exception; `refused` means that its condition, looked at right before the act, does not hold, and nothing was done. `evidence` is at most 2 KB, scrubbed of secrets; `file` names the whole output on the worker's record folder.
  */
 export interface ActResult {
-  outcome: 'done' | 'failed';
+  outcome: 'done' | 'failed' | 'refused';
   evidence: string;
   file?: string;
 }
@@ -71,7 +71,12 @@ export interface Finding<Data = unknown> {
 }
 
 /** What a probe says. `unknown` (no answer, a figure that can't be judged) is never counted as recovered. */
-export type Verdict = { kind: 'recovered'; evidence: string } | { kind: 'not recovered'; evidence: string } | { kind: 'unknown'; evidence: string };
+export interface Verdict {
+  kind: 'recovered' | 'not recovered' | 'unknown';
+  evidence: string;
+  /** With 'not recovered': the worst is over, as "Life of an incident" 6 defines it for this runbook. */
+  mitigated?: boolean;
+}
 
 /** When a proof counts: samples in a row, how far apart, and not before things have settled. Times in ms, `notBefore` since the epoch. */
 export interface SampleWindow {
@@ -80,4 +85,6 @@ export interface SampleWindow {
   notBefore: number;
   /** Evidence must be newer than this: the end of the last act, ms since the epoch. */
   since: number;
+  /** Look on for as long as it is not recovered but mitigated; any other verdict ends it. */
+  whileMitigated?: boolean;
 }

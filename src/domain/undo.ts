@@ -17,7 +17,8 @@ export interface Undo {
   touches: string[];
 }
 
-export type UndoState = 'registered' | 'running' | 'done' | 'failed' | 'not needed';
+/** `waiting`: it was tried, and its condition does not hold yet. */
+export type UndoState = 'registered' | 'running' | 'waiting' | 'done' | 'failed';
 
 /** An undo as the incident keeps it. */
 export interface UndoEntry extends Undo {

@@ -1,0 +1,60 @@
+import { openCache } from '../cache.mjs';
+import { fromJson, text, toJson } from './evaluate.mjs';
+
+/** The functions of PHP and Laravel that code given to tinker may call here, over the running config and the real cache. */
+export function laravelFunctions(config) {
+  return {
+    config: (key, otherwise = null) => {
+      const found = text(key).split('.').reduce((value, part) => value?.[part], config);
+      return found === undefined ? otherwise : fromJson(found);
+    },
+    cache: (key) => (key === undefined ? cacheOf(config) : cacheOf(config).get(key)),
+    json_encode: (value) => JSON.stringify(toJson(value)).replaceAll('/', '\\/'),
+    is_array: (value) => value instanceof Map,
+    is_null: (value) => value === null,
+    is_string: (value) => typeof value === 'string',
+    in_array: (needle, array, strict = false) => [...array.values()].some((value) => (strict ? value === needle : value == needle)),
+    array_keys: (array) => new Map([...array.keys()].map((key, index) => [index, key])),
+    count: (array) => array.size,
+    getenv: (name) => process.env[name] ?? false,
+    now: () => ({ toIso8601String: () => new Date().toISOString() }),
+  };
+}
+
+/** Laravel's cache repository on the default store, a connection for each call. */
+function cacheOf(config) {
+  const driver = config.cache.stores[config.cache.default]?.driver;
+  const use = async (act) => {
+    const cache = await openCache(config);
+    try {
+      return await act(cache);
+    } finally {
+      await cache.close();
+    }
+  };
+  const get = async (key, otherwise = null) => {
+    const found = await use((cache) => cache.get(text(key)));
+    return found === null ? otherwise : unserialize(found, driver);
+  };
+  return {
+    get,
+    put: (key, value, seconds) => use(async (cache) => (await cache.put(text(key), serialize(value), seconds)) || true),
+    has: async (key) => (await get(key)) !== null,
+    forget: (key) => use(async (cache) => (await cache.forget(text(key))) || true),
+  };
+}
+
+function serialize(value) {
+  if (typeof value === 'number') return String(value);
+  if (typeof value === 'boolean') return `b:${value ? 1 : 0};`;
+  if (typeof value === 'string') return `s:${Buffer.byteLength(value)}:"${value}";`;
+  throw new Error("The sandbox's PHP keeps only numbers, strings and booleans in the cache");
+}
+
+/** The Redis store keeps numbers bare, and gives them back as what Redis has: strings. The others give back numbers. */
+function unserialize(found, driver) {
+  if (/^-?\d+(\.\d+)?$/.test(found)) return driver === 'redis' ? found : Number(found);
+  if (/^b:[01];$/.test(found)) return found === 'b:1;';
+  const match = /^s:\d+:"([\s\S]*)";$/.exec(found);
+  return match ? match[1] : found;
+}

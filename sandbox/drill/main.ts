@@ -1,0 +1,130 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import pc from 'picocolors';
+import { faults, type Fault } from '../faults/index.js';
+import { drill, type DrillResult } from './drill.js';
+import type { Script } from './responder.js';
+import { openSite, type Site } from './site.js';
+
+/** Forty times faster than life: a 10 min watch takes 15 s, level 2 is due after 22 s. */
+const scale = 1 / 40;
+
+/** The person of the drill: says yes to what cures, and no to what would lose something for nothing. */
+const script: Script = (act) =>
+  act === 'Delete all sessions'
+    ? { approve: true, reason: '' }
+    : { approve: false, reason: `no: "${act}" would lose something and frees no room on this volume` };
+
+const program = new Command('drill')
+  .description('Puts a real fault into an AuthOS sandbox, sends its alert, and follows the incident until it is closed.')
+  .argument('[runbook]', 'runbook to drill', 'diskSpaceCritical')
+  .option('--fault <name>', 'which of its faults')
+  .option('--list', 'list runbooks and faults')
+  .option('--keep', 'leave everything running afterwards, until Ctrl-C')
+  .option('--json', 'print the result as one JSON document')
+  .option('--http-port <port>', 'port of our HTTP server (default: a free one)', port)
+  .option('--ui-port <port>', 'port of the Temporal UI (default: a free one)', port)
+  .addHelpText(
+    'after',
+    `
+Exit code: 0 the incident closed as recovered and the fault is gone · 1 it did not, or something broke · 2 usage · 130 Ctrl-C
+
+Examples:
+  npm run drill
+  npm run drill -- --keep
+  npm run drill -- diskSpaceCritical --json`,
+  );
+
+await main();
+
+async function main(): Promise<void> {
+  program.exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2)).parse();
+  const options = program.opts<{ fault?: string; list?: boolean; keep?: boolean; json?: boolean; httpPort?: number; uiPort?: number }>();
+  if (options.list) return list();
+  const fault = chosen(program.processedArgs[0] as string, options.fault);
+  const interrupted = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    // The second one ends us at once; a watchdog then ends what we started.
+    process.once(name, () => {
+      say(pc.yellow('\nStopping …'));
+      interrupted.abort(new Interrupted());
+    });
+  }
+  const startedAt = Date.now();
+  const elapsed = (): string => pc.dim(`${((Date.now() - startedAt) / 1_000).toFixed(1).padStart(5)} s`);
+  const tell = { line: (text: string) => say(`${elapsed()}  ${text}`), heading: (text: string) => say(`${elapsed()}  ${pc.bold(text)}`) };
+
+  const folder = await mkdtemp(join(tmpdir(), 'authos-responder-drill-'));
+  let site: Site | undefined;
+  let code = 1;
+  try {
+    tell.heading('Starting Temporal, PostgreSQL, Valkey, an AuthOS host, a mail server, our server and workers');
+    site = await openSite({ folder, scale, onProgress: tell.line, signal: interrupted.signal, httpPort: options.httpPort, uiPort: options.uiPort });
+    tell.line(`Ready. Times are those of the runbooks, ${1 / scale} times faster: a watch of 10 min takes ${600 * scale} s, level 2 is due after ${900 * scale} s.`);
+    const result = await drill(site, fault, script, tell, interrupted.signal);
+    code = result.closedAs === 'recovered' && result.over ? 0 : 1;
+    conclude(result, code, options.json ?? false);
+    if (options.keep) {
+      tell.heading('Everything is left running until Ctrl-C');
+      say(`  RESPONDER_URL=${site.url} RESPONDER_TOKEN=${site.tokens.people['ops-primary'] ?? ''} bin/responder show ${result.incident}`);
+      await new Promise((resolve) => interrupted.signal.addEventListener('abort', resolve, { once: true }));
+    }
+  } catch (error) {
+    if (error instanceof Interrupted || interrupted.signal.aborted) code = 130;
+    else fail(error, options.json ?? false);
+  } finally {
+    await site?.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+  process.exit(code);
+}
+
+class Interrupted extends Error {}
+
+function conclude(result: DrillResult, code: number, json: boolean): void {
+  if (json) return void process.stdout.write(`${JSON.stringify({ ok: code === 0, ...result }, null, 2)}\n`);
+  const { seconds, events } = result;
+  say(`\n${result.report}\n`);
+  say(code === 0 ? pc.green(pc.bold('Recovered, and the fault is gone.')) : pc.red(pc.bold(`Not recovered: ${result.closedAs}; ${result.evidence}`)));
+  say(
+    `First page after ${seconds.toFirstPage} s, proven after ${seconds.toProof} s, closed after ${seconds.toClose} s; ` +
+      `${result.pages} mails, ${result.approvals} approval; ${events.incident} + ${events.run} history events.`,
+  );
+  say(`Temporal UI: ${result.temporalUi}`);
+}
+
+/** Everything for people goes to stderr where the result is JSON. */
+function say(text: string): void {
+  (process.argv.includes('--json') ? process.stderr : process.stdout).write(`${text}\n`);
+}
+
+function fail(error: unknown, json: boolean): void {
+  const message = error instanceof Error ? error.message : String(error);
+  const full = /ENOSPC/.test(message) ? `${message}\nThe disk of this machine is full: free some room in ${tmpdir()} or set TMPDIR.` : message;
+  if (json) process.stdout.write(`${JSON.stringify({ ok: false, error: full })}\n`);
+  console.error(pc.red(`The drill broke: ${full}`));
+}
+
+function chosen(runbook: string, name: string | undefined): Fault {
+  const known = faults[runbook];
+  if (!known) return usage(`there is no drill for runbook "${runbook}"; there is one for ${Object.keys(faults).join(', ')}`);
+  const fault = name === undefined ? known[0] : known.find((one) => one.name === name);
+  return fault ?? usage(`runbook ${runbook} has no fault "${name ?? ''}"; it has ${known.map((one) => one.name).join(', ')}`);
+}
+
+function list(): void {
+  for (const [runbook, known] of Object.entries(faults)) for (const fault of known) console.log(`${runbook.padEnd(28)} ${fault.name.padEnd(20)} ${fault.title}`);
+}
+
+function usage(message: string): never {
+  console.error(`drill: ${message}\nTry: npm run drill -- --list`);
+  process.exit(2);
+}
+
+function port(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 65_535) throw new InvalidArgumentError('a port is a number from 1 to 65535');
+  return value;
+}

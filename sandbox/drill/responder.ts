@@ -1,0 +1,49 @@
+import type { IncidentView } from '../../src/domain/incident.js';
+import type { Site } from './site.js';
+
+/** What the person of a drill does about a question: the words go on record as theirs. */
+export type Script = (act: string) => { approve: boolean; reason: string };
+
+/** The incident as our HTTP API shows it. Throws with the server's words. */
+export async function incidentView(site: Site, id: string): Promise<IncidentView> {
+  const { view } = (await call(site, 'ops-primary', `/api/incidents/${id}`)) as { view: IncidentView };
+  return view;
+}
+
+export async function report(site: Site, id: string): Promise<string> {
+  return (await call(site, 'ops-primary', `/api/incidents/${id}/report?format=md`)) as string;
+}
+
+/** Answers every open question once, as the primary on call would with the responder command. */
+export async function answerQuestions(site: Site, view: IncidentView, answered: Set<string>, script: Script): Promise<void> {
+  for (const ask of view.asks.filter((open) => !open.answer && !answered.has(open.id))) {
+    answered.add(ask.id);
+    const { approve, reason } = script(ask.act);
+    const action = approve ? { kind: 'approve', ask: ask.id } : { kind: 'decline', ask: ask.id, reason };
+    await call(site, 'ops-primary', `/api/incidents/${view.incident.id}/actions`, action);
+  }
+}
+
+/** POSTs what a monitor would send, and gives the id of the incident that it opened. */
+export async function sendAlert(site: Site, payload: object): Promise<string> {
+  const response = await fetch(`${site.url}/alerts/alertmanager`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${site.tokens.alerts}`, 'content-type': 'application/json' },
+    body: JSON.stringify(payload),
+    signal: AbortSignal.timeout(10_000),
+  });
+  const answer = (await response.json()) as { alerts?: { incidentId: string | null; state: string }[]; message?: string };
+  const id = answer.alerts?.[0]?.incidentId;
+  if (!response.ok || !id) throw new Error(`the alert was not taken: ${response.status} ${JSON.stringify(answer)}`);
+  return id;
+}
+
+async function call(site: Site, person: string, path: string, body?: object): Promise<unknown> {
+  const response = await fetch(`${site.url}${path}`, {
+    ...(body ? { method: 'POST', body: JSON.stringify(body) } : {}),
+    headers: { authorization: `Bearer ${site.tokens.people[person] ?? ''}`, ...(body ? { 'content-type': 'application/json' } : {}) },
+    signal: AbortSignal.timeout(10_000),
+  });
+  if (!response.ok) throw new Error(`${path} answered ${response.status}: ${await response.text()}`);
+  return response.headers.get('content-type')?.includes('json') ? response.json() : response.text();
+}

@@ -1,0 +1,88 @@
+import { ApplicationFailure } from '@temporalio/common';
+import { type Client, WithStartWorkflowOperation, WorkflowNotFoundError } from '@temporalio/client';
+import type { LockAnswer, LockRequest } from '../domain/lock.js';
+import type { Mode } from '../domain/messages.js';
+import { defaultModes, modeFor, type Modes } from '../domain/mode.js';
+import { lockId, modeId, queues } from '../workflows/names.js';
+
+/**
+ * What a run asks of Temporal itself: locks, the mode, and a word to its incident. Local activities of the run worker: one
+ * event each instead of five or six. All are safe to repeat.
+ */
+export function controlActivities({ client }: { client: Client }) {
+  /** One try at all of the request's resources; 'wait' says who has them. */
+  async function tryLocks({ environment, request }: { environment: string; request: LockRequest }): Promise<LockAnswer> {
+    return client.workflow.executeUpdateWithStart<() => Promise<void>, LockAnswer, [LockRequest]>('take', {
+      args: [request],
+      startWorkflowOperation: new WithStartWorkflowOperation('lock', {
+        workflowId: lockId(environment),
+        taskQueue: queues.incidents,
+        args: [],
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        staticSummary: `Locks of ${environment}`,
+      }),
+    });
+  }
+
+  return {
+    tryLocks,
+
+    /** The mode that is in force for this runbook now. `automatic` where nobody ever set one. */
+    async readMode({ runbook }: { runbook: string }): Promise<Mode> {
+      try {
+        const { memo } = await client.workflow.getHandle(modeId).describe();
+        return modeFor((memo?.['modes'] as Modes | undefined) ?? defaultModes, runbook);
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return modeFor(defaultModes, runbook);
+        throw error;
+      }
+    },
+
+    /** The same, waiting by retry while others hold them: throws, and is retried, until it is our turn. */
+    async waitForLocks(args: { environment: string; request: LockRequest }): Promise<LockAnswer> {
+      const answer = await tryLocks(args);
+      if (answer.kind === 'wait') throw ApplicationFailure.retryable(`locked by ${answer.behind}`, 'Locked');
+      return answer;
+    },
+
+    /** From now on the acts of this incident get no locks: it was closed. */
+    async bar({ environment, incidentId, because }: { environment: string; incidentId: string; because: string }): Promise<void> {
+      await client.workflow.signalWithStart('lock', {
+        workflowId: lockId(environment),
+        taskQueue: queues.incidents,
+        args: [],
+        signal: 'bar',
+        signalArgs: [{ incidentId, because }],
+      });
+    },
+
+    /** The incident was reopened and may act again. */
+    async letIn({ environment, incidentId }: { environment: string; incidentId: string }): Promise<void> {
+      try {
+        await client.workflow.getHandle(lockId(environment)).signal('letIn', { incidentId });
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw error; // no locks, so nobody was barred
+      }
+    },
+
+    /** Gives back all that this holder has. Where there are no locks, it has none. */
+    async giveLocks({ environment, holder }: { environment: string; holder: string }): Promise<void> {
+      try {
+        await client.workflow.getHandle(lockId(environment)).signal('give', holder);
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+      }
+    },
+
+    /** Sends one of a run's four messages. An incident that is gone is no error: nobody is left to tell. */
+    async tell({ workflowId, message, content }: { workflowId: string; message: 'found' | 'asks' | 'changed' | 'ended'; content: unknown }) {
+      try {
+        await client.workflow.getHandle(workflowId).signal(message, content);
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+      }
+    },
+  };
+}
+
+export type ControlActivities = ReturnType<typeof controlActivities>;

@@ -1,0 +1,76 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ApplicationFailure } from '@temporalio/common';
+import type { IncidentView } from '../domain/incident.js';
+import { renderReport } from '../report.js';
+
+/** What workflows see of these activities. */
+export type ReportActivities = ReturnType<typeof reportActivities>;
+
+/** The two files of a report, by their endings. */
+export type ReportFormat = 'md' | 'json';
+
+/** Activities that keep reports in `folder`, outside Temporal's history. The folder is made if it is missing. */
+export function reportActivities({ folder }: { folder: string }) {
+  return {
+    /**
+     * Writes an incident's report as Markdown and JSON; a reader never sees half of one. Returns the Markdown file's name
+     * in the folder. A repeat with the same view writes the same bytes again. Throws `BadIncidentId`, not retried, if the
+     * id is no UUID; a full disk is an Error and is retried.
+     */
+    async storeReport(view: IncidentView): Promise<{ file: string }> {
+      const id = view.incident.id.toLowerCase();
+      if (!isUuid(id)) throw ApplicationFailure.nonRetryable(notUuid(id), 'BadIncidentId');
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      // The JSON first: where there is a report to read, its data is there too.
+      await writeWhole(folder, `${id}.json`, `${JSON.stringify(view, null, 2)}\n`);
+      const file = `${id}.md`;
+      await writeWhole(folder, file, renderReport(view));
+      return { file };
+    },
+  };
+}
+
+/** A stored report's text; undefined if there is none. Throws a RangeError if `id` is no UUID: it is never used as a path. */
+export async function readReport(folder: string, id: string, format: ReportFormat): Promise<string | undefined> {
+  if (!isUuid(id)) throw new RangeError(notUuid(id));
+  try {
+    return await readFile(join(folder, `${id.toLowerCase()}.${format === 'json' ? 'json' : 'md'}`), 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function writeWhole(folder: string, name: string, text: string): Promise<void> {
+  const unfinished = join(folder, `.${name}.${randomUUID()}.tmp`);
+  try {
+    const file = await open(unfinished, 'wx', 0o600);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(unfinished, join(folder, name));
+  } catch (error) {
+    await rm(unfinished, { force: true });
+    throw error;
+  }
+  // The rename itself survives a power cut only once the folder is on disk.
+  const directory = await open(folder, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+function isUuid(id: string): boolean {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id);
+}
+
+function notUuid(id: string): string {
+  return `incident id is not a UUID: ${JSON.stringify(String(id).slice(0, 60))}`;
+}

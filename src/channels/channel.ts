@@ -1,0 +1,56 @@
+/** One way to reach a person, as the config gives it. A channel takes the kind that it can use. */
+export interface Contact {
+  email?: string;
+}
+
+/** A person as the channels see one. */
+export interface Person {
+  name?: string;
+  /** In the order in which they are tried. */
+  contacts: readonly Contact[];
+}
+
+/** One person's copy of a page, ready to send. Every line may hold an outsider's words: a channel escapes for its own medium. */
+export interface Message {
+  /** The same for every attempt, so that the other side can tell a repeat: `<incident>/<level>/<round>/<person>`. */
+  key: string;
+  person: { id: string; name?: string; address: string };
+  subject: string;
+  text: string;
+  html?: string;
+  /** Pages and questions are high, notices are normal. */
+  urgency: 'high' | 'normal';
+  late: boolean;
+}
+
+/** What the other side said when it took the message. */
+export interface Receipt {
+  /** ms since the epoch. */
+  acceptedAt: number;
+  answer: string;
+}
+
+/** A place where people hear about an incident. */
+export interface Channel {
+  readonly name: string;
+  /** Where this channel would send for a contact; undefined if the contact is not of its kind. */
+  addressOf(contact: Contact): string | undefined;
+  /**
+   * Resolves once the other side has accepted. Throws `NextChannel` when this channel will not work for this person now,
+   * `MayHaveArrived` when it is not known whether the message was accepted, and any other Error when it was not and a
+   * retry may help. A retry carries the same `message.key`. Gives up when `signal` aborts.
+   */
+  send(message: Message, signal?: AbortSignal): Promise<Receipt>;
+  /** Ends idle connections; sends in flight finish first. */
+  close(): Promise<void>;
+}
+
+/** This channel will not work for this person now: an address refused, a login refused. The next one is tried at once. */
+export class NextChannel extends Error {
+  override readonly name = 'NextChannel';
+}
+
+/** The connection ended, or time ran out, before the other side answered: sending again may repeat the message. */
+export class MayHaveArrived extends Error {
+  override readonly name = 'MayHaveArrived';
+}

@@ -1,0 +1,167 @@
+import type { PersonAction } from '../domain/action.js';
+import type { IncidentView } from '../domain/incident.js';
+import type { Mode } from '../domain/messages.js';
+import type { Modes } from '../domain/mode.js';
+import type { StepReport } from '../domain/step.js';
+import { CliError } from './cli-error.js';
+import { brokenShape, failureOf } from './api-failures.js';
+import { checkedIncidentId, explainUnknownId } from './incident-id.js';
+import { httpClient, type Answer, type HttpClient, type Server } from './http-client.js';
+
+/** One line of the list of incidents. Times in ms since the epoch or ISO 8601. */
+export interface IncidentLine {
+  id: string;
+  workflowId: string;
+  runbook: string;
+  severity: string;
+  target: string;
+  state: string;
+  level: number;
+  waitingFor: string;
+  nextEscalationAt?: number | string | null;
+  openedAt?: number | string | null;
+}
+
+export interface IncidentDetails {
+  view: IncidentView;
+  /** Steps of the run that is going on, as far as they are. */
+  progress: StepReport[];
+}
+
+/** What became of one alert. `queued` is kept, but what it opened or joined was not known in time. */
+export interface AcceptedAlert {
+  fingerprint: string;
+  workflowId: string;
+  incidentId: string | null;
+  state: 'opened' | 'joined' | 'queued' | 'ignored';
+}
+
+interface Recorded {
+  recorded: 'applied' | 'queued';
+  said: string;
+}
+
+interface RunbookLine {
+  type: string;
+  title: string;
+  severity?: string;
+  target?: string;
+}
+
+/** The server's HTTP API. Every text in an answer is already safe for a terminal. All calls throw `CliError`. */
+export interface Api {
+  incidents(filter: { state?: string; runbook?: string; all?: boolean }): Promise<IncidentLine[]>;
+  incident(id: string, signal?: AbortSignal): Promise<IncidentDetails>;
+  open(request: { runbook: string; target?: string; title: string; severity?: string }): Promise<AcceptedAlert[]>;
+  /** Sends an alert's JSON as it is. A repeat joins the incident that the first one opened. */
+  alert(body: unknown, format?: string): Promise<AcceptedAlert[]>;
+  act(id: string, action: PersonAction): Promise<Recorded>;
+  modes(): Promise<Modes>;
+  setMode(change: { scope: string; mode: Mode }): Promise<Modes>;
+  reportMarkdown(id: string): Promise<string>;
+  reportJson(id: string): Promise<unknown>;
+  runbooks(): Promise<RunbookLine[]>;
+}
+
+/** Connects nothing by itself. `server` names the place; each call reads the token that it needs and fails without it. */
+export function responderApi(server: Server): Api {
+  const http = httpClient(server);
+
+  const incidents: Api['incidents'] = async ({ state, runbook, all }) => {
+    const query = new URLSearchParams();
+    if (state !== undefined) query.set('state', state);
+    if (runbook !== undefined) query.set('runbook', runbook);
+    if (all === true) query.set('all', 'true');
+    const answer = await succeed(http, { method: 'GET', path: '/api/incidents', query });
+    return list<IncidentLine>(answer, 'incidents');
+  };
+
+  /** A call about one incident: an id that the server doesn't know is explained with those that it might have meant. */
+  async function about(
+    id: string,
+    request: { method: string; path: string; query?: URLSearchParams; body?: unknown; signal?: AbortSignal },
+  ) {
+    const path = `/api/incidents/${encodeURIComponent(checkedIncidentId(id))}${request.path}`;
+    const answer = await http.request({ ...request, path });
+    if (answer.ok) return answer;
+    const failure = failureOf(answer, 'person');
+    if (failure.exit !== 'unknownIncident') throw failure;
+    throw await explainUnknownId(id, failure, () => incidents({ all: true }));
+  }
+
+  return {
+    incidents,
+    async incident(id, signal) {
+      const answer = await about(id, { method: 'GET', path: '', signal });
+      const { view, progress } = fields(answer);
+      if (!isView(view)) throw brokenShape(answer, 'an incident of version 1');
+      return { view, progress: Array.isArray(progress) ? (progress as StepReport[]) : [] };
+    },
+    async open(request) {
+      return list<AcceptedAlert>(await succeed(http, { method: 'POST', path: '/api/incidents', body: request }), 'alerts');
+    },
+    async alert(body, format) {
+      const path = format === undefined ? '/alerts' : `/alerts/${encodeURIComponent(format)}`;
+      const answer = await http.request({ method: 'POST', path, body, as: 'monitor' });
+      if (!answer.ok) throw failureOf(answer, 'monitor');
+      return list<AcceptedAlert>(answer, 'alerts');
+    },
+    async act(id, action) {
+      const answer = await about(id, { method: 'POST', path: '/actions', body: action });
+      const { recorded, said } = fields(answer);
+      if (recorded !== 'applied' && recorded !== 'queued') throw brokenShape(answer, 'what became of the action');
+      return { recorded, said: typeof said === 'string' ? said : '' };
+    },
+    async modes() {
+      return modesOf(await succeed(http, { method: 'GET', path: '/api/mode' }));
+    },
+    async setMode(change) {
+      return modesOf(await succeed(http, { method: 'PUT', path: '/api/mode', body: change }));
+    },
+    async reportMarkdown(id) {
+      return (await about(id, { method: 'GET', path: '/report', query: new URLSearchParams({ format: 'md' }) })).text;
+    },
+    async reportJson(id) {
+      return (await about(id, { method: 'GET', path: '/report', query: new URLSearchParams({ format: 'json' }) })).json;
+    },
+    async runbooks() {
+      return list<RunbookLine>(await succeed(http, { method: 'GET', path: '/api/runbooks' }), 'runbooks');
+    },
+  };
+}
+
+async function succeed(
+  http: HttpClient,
+  request: { method: string; path: string; query?: URLSearchParams; body?: unknown },
+): Promise<Answer> {
+  const answer = await http.request(request);
+  if (!answer.ok) throw failureOf(answer, 'person');
+  return answer;
+}
+
+function fields(answer: Answer): Record<string, unknown> {
+  if (answer.json === null || typeof answer.json !== 'object') throw brokenShape(answer, 'a JSON object');
+  return answer.json as Record<string, unknown>;
+}
+
+function list<Line>(answer: Answer, name: string): Line[] {
+  const lines = Array.isArray(answer.json) ? (answer.json as unknown[]) : fields(answer)[name];
+  if (!Array.isArray(lines)) throw brokenShape(answer, `a list of ${name}`);
+  return lines as Line[];
+}
+
+function modesOf(answer: Answer): Modes {
+  const { global, runbooks } = fields(answer);
+  if (typeof global !== 'string') throw brokenShape(answer, 'the modes');
+  return { global: global as Mode, runbooks: (runbooks ?? {}) as Record<string, Mode> };
+}
+
+function isView(view: unknown): view is IncidentView {
+  return view !== null && typeof view === 'object' && 'v' in view && view.v === 1;
+}
+
+/** True for a failure that may pass by itself, so that someone who watches should keep watching. */
+export function mayPass(error: unknown): boolean {
+  const passing = ['serverUnreachable', 'temporalUnreachable', 'notYetApplied'];
+  return error instanceof CliError && (passing.includes(error.exit) || error.error === 'too_many_requests');
+}

@@ -1,0 +1,164 @@
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import type { ClientConnectConfig } from '@temporalio/envconfig';
+import { parseDocument } from 'yaml';
+import type { Host } from './domain/inventory.js';
+import type { Automation } from './domain/messages.js';
+import type { Roster } from './domain/roster.js';
+import { scaled, standardTimes } from './domain/times.js';
+import type { Times } from './domain/times.js';
+import { peopleOf, rosterOf } from './config/people.js';
+import type { Person } from './config/people.js';
+import { ConfigError, schemaProblems } from './config/problems.js';
+import type { Problem } from './config/problems.js';
+import { referenceProblems } from './config/references.js';
+import type { Catalogue } from './config/references.js';
+import { sections } from './config/schema.js';
+import type { ParsedSections, SectionName } from './config/schema.js';
+import type { Environment, Secret } from './config/secret.js';
+
+export { ConfigError } from './config/problems.js';
+export { Secret } from './config/secret.js';
+export { signingSeed } from './config/signing-key.js';
+export type { Contact, Person } from './config/people.js';
+
+/** A host, and what else alerts call it. */
+export type ConfiguredHost = Host & { aliases: string[] };
+
+/** One AuthOS: where it answers, its database, and the names that its alerts may use. */
+export interface EnvironmentConfig {
+  name: string;
+  authos: { url: string; token: Secret };
+  database?: { name: string; url: Secret };
+  stores: string[];
+  queues: string[];
+  webhooks: string[];
+  domains: string[];
+}
+
+/** Everything that the configuration says, checked and with its defaults. Durations are in ms. */
+export interface Config {
+  environments: Record<string, EnvironmentConfig>;
+  hosts: Record<string, ConfiguredHost>;
+  /** What an alert without the label is about. */
+  defaults: ParsedSections['defaults'];
+  people: Record<string, Person>;
+  roster: Roster;
+  channels: ParsedSections['channels'];
+  sources: Record<string, { token: Secret }>;
+  http: ParsedSections['http'];
+  /** `connection` may hold an API key, which is why it is a function. */
+  temporal: { address: string; namespace: string; connection: () => ClientConnectConfig['connectionOptions'] };
+  times: Times;
+  automation: Automation;
+  /** Folder of the signing key and the reports. Absolute. */
+  state: string;
+  signingKey?: Secret;
+  links: ParsedSections['links'];
+  log: ParsedSections['log'];
+}
+
+/**
+ * Reads the configuration: `file` (else RESPONDER_CONFIG, else ./responder.yaml), with secrets and Temporal's address from
+ * `env`. Throws ConfigError with every problem at once. With `catalogue`, names in `automation` are checked too.
+ */
+export function loadConfig({
+  file,
+  env = process.env,
+  catalogue,
+}: { file?: string; env?: Environment; catalogue?: Catalogue } = {}): Config {
+  const path = resolve(file ?? env.RESPONDER_CONFIG ?? 'responder.yaml');
+  const raw = readDocument(path);
+  const schemas = sections(env);
+  const parsed: Partial<Record<SectionName, unknown>> = {};
+  const problems: Problem[] = Object.keys(raw).flatMap((key) =>
+    key in schemas ? [] : [{ path: key, message: 'is not a setting' }],
+  );
+  for (const name of Object.keys(schemas) as SectionName[]) {
+    const result = schemas[name].safeParse(raw[name] ?? undefined);
+    if (result.success) parsed[name] = result.data;
+    else if (raw[name] != null || !['environments', 'hosts'].includes(name))
+      problems.push(...schemaProblems(name, raw[name], result.error));
+  }
+  problems.push(...referenceProblems(raw, parsed as Partial<ParsedSections>, catalogue));
+  const temporal = temporalOf(parsed.temporal as ParsedSections['temporal'] | undefined, env, problems);
+  if (problems.length > 0 || !temporal) throw new ConfigError(path, problems);
+  return assembled(parsed as ParsedSections, temporal, dirname(path));
+}
+
+function readDocument(path: string): Record<string, unknown> {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    const why = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+    throw new ConfigError(path, [
+      { path: '', message: `can't be read (${why}); RESPONDER_CONFIG names the file, responder.example.yaml shows one` },
+    ]);
+  }
+  const document = parseDocument(text);
+  if (document.errors.length > 0) {
+    // The first line only: what follows is an excerpt of the file, where somebody may have put a secret.
+    throw new ConfigError(
+      path,
+      document.errors.map((error) => ({ path: '', message: error.message.split('\n')[0] ?? error.code })),
+    );
+  }
+  const value: unknown = document.toJS() ?? {};
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new ConfigError(path, [{ path: '', message: 'must be a mapping of sections' }]);
+  return value as Record<string, unknown>;
+}
+
+function temporalOf(
+  section: ParsedSections['temporal'] | undefined,
+  env: Environment,
+  problems: Problem[],
+): Config['temporal'] | undefined {
+  const set = Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  try {
+    const { connectionOptions, namespace } = loadClientConnectConfig({
+      ...(section?.profile && { profile: section.profile }),
+      overrideEnvVars: Object.fromEntries(set),
+    });
+    const address = section?.address ?? connectionOptions.address ?? '127.0.0.1:7233';
+    return {
+      address,
+      namespace: section?.namespace ?? namespace ?? 'default',
+      connection: () => ({ ...connectionOptions, address }),
+    };
+  } catch (error) {
+    problems.push({ path: 'temporal', message: error instanceof Error ? error.message : String(error) });
+    return undefined;
+  }
+}
+
+function assembled(parsed: ParsedSections, temporal: Config['temporal'], folder: string): Config {
+  const { scale, ...given } = parsed.times;
+  return {
+    environments: mapped(parsed.environments, (name, { domains, ...environment }) => ({
+      name,
+      ...environment,
+      domains: domains ?? [new URL(environment.authos.url).hostname],
+    })),
+    hosts: mapped(parsed.hosts, (name, host) => ({ name, ...host })),
+    defaults: parsed.defaults,
+    people: peopleOf(parsed.people),
+    roster: rosterOf(parsed.roles, parsed.people),
+    channels: parsed.channels,
+    sources: parsed.sources,
+    http: parsed.http,
+    temporal,
+    times: scaled({ ...standardTimes, ...given }, scale),
+    automation: parsed.automation,
+    state: resolve(folder, parsed.state),
+    ...(parsed.signingKey && { signingKey: parsed.signingKey }),
+    links: parsed.links,
+    log: parsed.log,
+  };
+}
+
+function mapped<From, To>(record: Record<string, From>, change: (name: string, value: From) => To): Record<string, To> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(name, value)]));
+}

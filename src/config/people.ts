@@ -1,0 +1,61 @@
+import { standardRoles } from '../domain/roster.js';
+import type { Roster } from '../domain/roster.js';
+import { roles } from '../domain/runbook.js';
+import type { ParsedSections } from './schema.js';
+import type { Secret } from './secret.js';
+
+/** One way to reach a person. */
+export interface Contact {
+  email: string;
+}
+
+/** Somebody who can be paged and, with a token, act through the API. */
+export interface Person {
+  id: string;
+  name: string;
+  /** The first address of `contacts`. */
+  email?: string;
+  /** In the order in which they are tried; at least one. */
+  contacts: Contact[];
+  token?: Secret;
+}
+
+/** RUNBOOKS.md, "Contact Information", used where the file names nobody. */
+export const standardPeople: Record<string, { name: string; email: string }> = {
+  'ops-primary': { name: 'Primary on-call', email: 'ops-primary@example.com' },
+  'ops-secondary': { name: 'Secondary on-call', email: 'ops-secondary@example.com' },
+  'engineering-manager': { name: 'Engineering Manager', email: 'engineering-manager@example.com' },
+  dba: { name: 'Database', email: 'dba@example.com' },
+  infra: { name: 'Infrastructure', email: 'infra@example.com' },
+  security: { name: 'Security', email: 'security@example.com' },
+  cto: { name: 'CTO', email: 'cto@example.com' },
+};
+
+/** The people of the file over the standard ones, by id: a field that the file leaves out keeps its standard value. */
+export function peopleOf(section: ParsedSections['people']): Record<string, Person> {
+  const ids = new Set([...Object.keys(standardPeople), ...Object.keys(section)]);
+  return Object.fromEntries(Array.from(ids, (id) => [id, personOf(id, section[id])]));
+}
+
+function personOf(id: string, entry?: ParsedSections['people'][string]): Person {
+  const standard = Object.hasOwn(standardPeople, id) ? standardPeople[id] : undefined;
+  const given = [...(entry?.email ? [{ email: entry.email }] : []), ...(entry?.contacts ?? [])];
+  const contacts = given.length > 0 ? given : standard ? [{ email: standard.email }] : [];
+  return {
+    id,
+    name: entry?.name ?? standard?.name ?? id,
+    ...(contacts[0] && { email: contacts[0].email }),
+    contacts,
+    ...(entry?.token && { token: entry.token }),
+  };
+}
+
+/** Roles of the file (`roles`, and `people.*.roles`) over the standard ones: a role that the file mentions is wholly the file's. */
+export function rosterOf(section: ParsedSections['roles'], people: ParsedSections['people']): Roster {
+  const holdersOf = (role: (typeof roles)[number]): string[] | undefined => {
+    const byPerson = Object.entries(people).flatMap(([id, person]) => (person.roles.includes(role) ? [id] : []));
+    const given = section[role];
+    return given || byPerson.length > 0 ? [...new Set([...(given ?? []), ...byPerson])] : standardRoles[role];
+  };
+  return { roles: Object.fromEntries(roles.flatMap((role) => (holdersOf(role) ? [[role, holdersOf(role)]] : []))) };
+}

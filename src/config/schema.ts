@@ -1,0 +1,170 @@
+import { z } from 'zod';
+import { roles } from '../domain/runbook.js';
+import { standardTimes } from '../domain/times.js';
+import type { Times } from '../domain/times.js';
+import { milliseconds } from './duration.js';
+import { resolveSecret } from './secret.js';
+import type { Environment, Secret } from './secret.js';
+
+// Names become part of workflow ids, queues and file names: no separators, no spaces.
+const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'must be a name of letters, digits, dot, dash and underscore');
+const folder = z.string().regex(/^\/(?!.*(?:^|\/)\.\.(?:\/|$))[^\p{Cc}]*$/u, 'must be an absolute path without ".."');
+const mountPoint = z
+  .string()
+  .regex(/^\/[A-Za-z0-9._/-]*$/, 'must be an absolute mount point of letters, digits, dot, dash and slash');
+const command = z.array(z.string().min(1)).min(1, 'must be a command and its arguments, as a list');
+const email = z.email('must be an email address');
+const port = z.int().min(0).max(65_535);
+
+const webUrl = z.string().transform((text, context) => {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || !['http:', 'https:'].includes(url.protocol)) context.addIssue('must be an http or https URL');
+  else if (url.username || url.password) context.addIssue('must not hold a user or password');
+  return text.replace(/\/+$/, '');
+});
+
+const duration = z.string().transform((text, context) => {
+  const value = milliseconds(text);
+  if (value === undefined) context.addIssue('must be a duration such as 20s, 15m, 1.5h or 7d');
+  return value ?? 0;
+});
+
+const timeZone = z.string().refine((zone) => {
+  try {
+    return Boolean(new Intl.DateTimeFormat('en', { timeZone: zone }));
+  } catch {
+    return false;
+  }
+}, 'must be an IANA time zone such as Europe/Berlin');
+
+const host = z.strictObject({
+  environment: name,
+  /** Other names of this host in alerts: a DNS name, an address. */
+  aliases: z.array(z.string().min(1)).default([]),
+  root: folder.refine((path) => path !== '/', 'must not be the root of the file system'),
+  user: name.default('www-data'),
+  php: command.default(['herd', 'php']),
+  restart: command.default(['herd', 'restart']),
+  timeZone: timeZone.default('UTC'),
+  mounts: z.array(mountPoint).min(1).default(['/']),
+  archive: folder.default('/var/lib/authos-responder/archive'),
+  records: folder.default('/var/lib/authos-responder/records'),
+  protectedLogs: z.array(name).default(['audit', 'security']),
+  workersSupervised: z.boolean().default(false),
+});
+
+const defaults = z.strictObject({
+  environment: name.optional(),
+  host: name.optional(),
+  mount: mountPoint.optional(),
+  store: name.optional(),
+  queue: name.optional(),
+  domain: name.optional(),
+});
+
+const times = z
+  .strictObject({ ...durations(), samples: z.int().min(1).max(100).optional(), scale: z.number().positive().max(1_000).default(1) })
+  .prefault({});
+
+type Durations = Record<Exclude<keyof Times, 'samples'>, z.ZodOptional<typeof duration>>;
+
+function durations(): Durations {
+  const names = Object.keys(standardTimes).filter((key) => key !== 'samples');
+  return Object.fromEntries(names.map((key) => [key, duration.optional()])) as Durations;
+}
+
+/**
+ * One schema per section of the file, so that the problems of all sections are found at once. `env` is where secrets
+ * named `env:…` come from; a parse reads the files of those named `file:…`.
+ */
+export function sections(env: Environment) {
+  const secret = z.string().transform((reference, context): Secret => {
+    const resolved = resolveSecret(reference, env);
+    if (!('problem' in resolved)) return resolved;
+    context.addIssue(resolved.problem);
+    return z.NEVER;
+  });
+  const token = secret.refine((value) => value.reveal().length >= 16, 'must be a token of at least 16 characters');
+  const databaseUrl = secret.refine((value) => /^postgres(?:ql)?:\/\//.test(value.reveal()), 'must be a postgresql:// URL');
+
+  const environment = z.strictObject({
+    authos: z.strictObject({ url: webUrl, token: secret }),
+    database: z.strictObject({ name: name.default('database'), url: databaseUrl }).optional(),
+    stores: z.array(name).min(1).default(['default']),
+    queues: z.array(name).min(1).default(['default']),
+    webhooks: z.array(name).default([]),
+    domains: z.array(name).optional(),
+  });
+
+  const person = z.strictObject({
+    name: z.string().min(1).max(100).optional(),
+    /** Shorthand for the first contact. */
+    email: email.optional(),
+    /** Ways to reach this person, in order. */
+    contacts: z.array(z.strictObject({ email })).default([]),
+    token: token.optional(),
+    roles: z.array(z.enum(roles)).default([]),
+  });
+
+  const smtp = z.strictObject({
+    host: z.string().min(1),
+    port: port.default(587),
+    /** TLS from the first byte (port 465); otherwise STARTTLS is used where offered. */
+    tls: z.boolean().default(false),
+    /** Refuse to send without TLS. */
+    requireTls: z.boolean().default(false),
+    user: z.string().optional(),
+    password: secret.optional(),
+    from: z
+      .string()
+      .regex(/^[^\p{Cc}]+$/u)
+      .default('AuthOS Responder <responder@example.com>'),
+  });
+
+  return {
+    environments: z.record(name, environment),
+    hosts: z.record(name, host),
+    defaults: defaults.prefault({}),
+    people: z.record(name, person).default({}),
+    roles: z.partialRecord(z.enum(roles), z.array(name)).default({}),
+    channels: z.strictObject({ email: smtp.optional(), log: z.strictObject({}).prefault({}) }).prefault({}),
+    sources: z.record(name, z.strictObject({ token })).default({}),
+    http: z
+      .strictObject({
+        host: z.string().min(1).default('127.0.0.1'),
+        port: port.default(8080),
+        /** Bytes of a request's body. */
+        bodyLimit: z
+          .int()
+          .min(1_024)
+          .max(16 * 1_048_576)
+          .default(1_048_576),
+        /** Requests of one address in a minute before it is told to wait. */
+        requestsPerMinute: z.int().min(1).default(6_000),
+      })
+      .prefault({}),
+    temporal: z
+      .strictObject({
+        address: z.string().min(1).optional(),
+        namespace: z.string().min(1).optional(),
+        profile: z.string().min(1).optional(),
+      })
+      .prefault({}),
+    times,
+    automation: z.record(z.string(), z.enum(['as specified', 'ask', 'never'])).default({}),
+    state: z.string().min(1).default('var/state'),
+    signingKey: secret
+      .refine((value) => /^[0-9a-f]{64}$/i.test(value.reveal()), 'must be an Ed25519 seed: 64 hexadecimal digits')
+      .optional(),
+    links: z
+      .strictObject({ console: webUrl.default('http://127.0.0.1:8080'), temporalUi: webUrl.default('http://127.0.0.1:8233') })
+      .prefault({}),
+    log: z.strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
+  };
+}
+
+type Sections = ReturnType<typeof sections>;
+export type SectionName = keyof Sections;
+
+/** Every section, parsed and with its defaults filled in. */
+export type ParsedSections = { [Name in SectionName]: z.output<Sections[Name]> };

@@ -1,0 +1,63 @@
+import helmet from '@fastify/helmet';
+import rateLimit from '@fastify/rate-limit';
+import swagger from '@fastify/swagger';
+import { fastify } from 'fastify';
+import type { FastifyInstance } from 'fastify';
+import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import { alertRoutes } from './alert-routes.js';
+import { answerError, ApiError } from './errors.js';
+import { healthRoutes } from './health-routes.js';
+import { incidentRoutes } from './incident-routes.js';
+import { modeRoutes } from './mode-routes.js';
+import type { ServerParts } from './parts.js';
+import { doors } from './tokens.js';
+
+export type { ServerParts } from './parts.js';
+
+/** The HTTP server, ready to listen. Connects nothing; `close()` lets requests in flight finish. */
+export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
+  const { config, metrics, logger } = parts;
+  const app = fastify({
+    loggerInstance: logger,
+    bodyLimit: config.http.bodyLimit,
+    requestTimeout: 30_000,
+    forceCloseConnections: 'idle',
+  });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.removeContentTypeParser('text/plain');
+  app.decorateRequest('caller', '');
+  app.setErrorHandler(answerError);
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'none';
+    metrics.requests.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1_000);
+  });
+
+  await app.register(helmet);
+  await app.register(rateLimit, {
+    max: config.http.requestsPerMinute,
+    timeWindow: '1 minute',
+    // Probes and a storm of alerts come from few addresses; a probe must never be told to wait.
+    allowList: (request) => ['/healthz', '/readyz'].includes(request.url),
+  });
+  await app.register(swagger, {
+    openapi: {
+      info: { title: 'AuthOS Responder', version: '1' },
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+      security: [{ bearer: [] }],
+    },
+    transform: jsonSchemaTransform,
+  });
+  // After the rate limit, so that guessing paths counts too.
+  app.setNotFoundHandler({ preHandler: app.rateLimit() }, async () => {
+    throw new ApiError('not_found', 'there is no such route; GET /openapi.json lists them');
+  });
+
+  const door = doors(config);
+  await app.register(healthRoutes(parts));
+  await app.register(alertRoutes(parts, door));
+  await app.register(incidentRoutes(parts, door), { prefix: '/api' });
+  await app.register(modeRoutes(parts, door), { prefix: '/api' });
+  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+  return app;
+}

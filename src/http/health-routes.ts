@@ -1,0 +1,14 @@
+import type { FastifyPluginAsync } from 'fastify';
+import type { ServerParts } from './parts.js';
+
+/** For probes and Prometheus, without a token: /healthz (this process), /readyz (Temporal answers), /metrics. */
+export function healthRoutes({ incidents, metrics }: ServerParts): FastifyPluginAsync {
+  return async (app) => {
+    app.get('/healthz', async () => ({ status: 'ok' }));
+    app.get('/readyz', async () => {
+      await incidents.reachable();
+      return { status: 'ready' };
+    });
+    app.get('/metrics', async (_request, reply) => reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()));
+  };
+}

@@ -1,0 +1,57 @@
+import { join } from 'node:path';
+import { Client } from '@temporalio/client';
+import type { ConnectionOptions } from '@temporalio/client';
+import type { Logger } from 'pino';
+import { readReport } from '../activities/reports.js';
+import { signingSeed } from '../config.js';
+import type { Config } from '../config.js';
+import type { Runbook } from '../domain/runbook.js';
+import { createMetrics } from '../metrics.js';
+import { buildServer } from './build-server.js';
+import { lazyConnection } from './connect.js';
+import type { Reports } from './incidents.js';
+import { temporalIncidents } from './temporal-incidents.js';
+
+/** Folder of the stored reports. */
+export function reportsFolder({ state }: Pick<Config, 'state'>): string {
+  return join(state, 'reports');
+}
+
+/** A running server. */
+export interface Serving {
+  /** `http://127.0.0.1:8080`. */
+  url: string;
+  /** Takes no new requests, finishes those in flight, then ends the connection to Temporal. A repeat is safe. */
+  close(): Promise<void>;
+}
+
+/**
+ * Builds the parts, listens, and resolves when requests are taken. Temporal need not be up: the connection is made on use
+ * and again after every outage; until then alerts are answered 503 and /readyz says so. Throws if the port is taken.
+ */
+export async function serve({
+  config,
+  runbooks,
+  logger,
+}: {
+  config: Config;
+  runbooks: readonly Runbook[];
+  logger: Logger;
+}): Promise<Serving> {
+  const seed = await signingSeed(config);
+  // The profile's options are written for both of the SDK's clients; this one takes a part of them.
+  const temporal = lazyConnection(config.temporal.connection() as ConnectionOptions);
+  const client = new Client({ connection: temporal.connection, namespace: config.temporal.namespace });
+  const reports: Reports = { read: (id, format) => readReport(reportsFolder(config), id, format) };
+  const incidents = temporalIncidents({ client, config, seed, reports });
+  const app = await buildServer({ config, runbooks, incidents, reports, metrics: createMetrics(), logger });
+  try {
+    const url = await app.listen({ host: config.http.host, port: config.http.port });
+    let closing: Promise<void> | undefined;
+    return { url, close: () => (closing ??= app.close().then(() => temporal.close())) };
+  } catch (error) {
+    await app.close();
+    await temporal.close();
+    throw error;
+  }
+}

@@ -1,0 +1,110 @@
+import type { Client } from '@temporalio/client';
+import { TypedSearchAttributes, WorkflowNotFoundError } from '@temporalio/common';
+import { uuidv7 } from 'uuidv7';
+import type { RoutedAlert } from '../alerts/routing.js';
+import type { Config } from '../config.js';
+import type { Alert } from '../domain/alert.js';
+import { fingerprint } from '../domain/alert.js';
+import { incidentWorkflowId } from '../domain/identity.js';
+import type { IncidentStart } from '../domain/messages.js';
+import { searchAttributes } from '../domain/search-attributes.js';
+import { queues } from '../workflows/names.js';
+import type { AcceptedAlert, Incidents } from './incidents.js';
+import { OutOfTime, outOfTimeIs, unreachable, within } from './temporal-calls.js';
+import type { Deadlines } from './temporal-calls.js';
+import { incidentMemo } from './temporal-search.js';
+import type { RecentIds } from './temporal-search.js';
+
+export interface IntakeParts {
+  client: Client;
+  config: Pick<Config, 'times' | 'automation' | 'links' | 'temporal'>;
+  /** Keys that sign people's actions, in hex; an incident keeps those it started with. */
+  publicKeys: string[];
+  deadlines: Deadlines;
+  /** Told of each incident that an alert met. */
+  recent: RecentIds;
+}
+
+/** Accepts alerts by signalWithStart, which is durable and needs no worker. */
+export function temporalIntake({ client, config, publicKeys, deadlines, recent }: IntakeParts): Pick<Incidents, 'accept'> {
+  async function accept({ alert, place, runbook, ladder }: RoutedAlert): Promise<AcceptedAlert> {
+    const workflowId = incidentWorkflowId(alert.runbook, alert.target);
+    const accepted = { fingerprint: fingerprint(alert), workflowId };
+    if (alert.status === 'resolved') return { ...accepted, ...(await tellResolved(workflowId, alert)) };
+
+    const id = uuidv7();
+    const start: IncidentStart = {
+      v: 1,
+      id,
+      alert,
+      severity: alert.severity,
+      place,
+      ladder,
+      times: config.times,
+      automation: config.automation,
+      publicKeys,
+      links: linksOf(id, workflowId),
+      runbook: { title: runbook.title, prevention: runbook.prevention },
+    };
+    const handle = await within(client, deadlines.accept, () =>
+      client.workflow.signalWithStart<(start: IncidentStart) => Promise<void>, [Alert]>('incident', {
+        workflowId,
+        taskQueue: queues.incidents,
+        args: [start],
+        signal: 'alert',
+        signalArgs: [alert],
+        memo: { incidentId: id, openedAt: alert.acceptedAt },
+        typedSearchAttributes: new TypedSearchAttributes([
+          { key: searchAttributes.runbook, value: alert.runbook },
+          { key: searchAttributes.severity, value: alert.severity },
+          { key: searchAttributes.incidentState, value: 'open' },
+          { key: searchAttributes.target, value: alert.target },
+          { key: searchAttributes.escalationLevel, value: 0 },
+        ]),
+        staticSummary: `${runbook.title} on ${unformatted(alert.target)}`,
+        staticDetails: unformatted(alert.title),
+      }),
+    ).catch(outOfTimeIs(unreachable));
+    const open = await idOf(workflowId, handle.signaledRunId);
+    return { ...accepted, incidentId: open ?? null, state: open === undefined ? 'queued' : open === id ? 'opened' : 'joined' };
+  }
+
+  // A plain signal: a 'resolved' must not open an incident in order to say that there is none.
+  async function tellResolved(workflowId: string, alert: Alert): Promise<Pick<AcceptedAlert, 'incidentId' | 'state'>> {
+    try {
+      await within(client, deadlines.accept, () => client.workflow.getHandle(workflowId).signal<[Alert]>('alert', alert));
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return { incidentId: null, state: 'ignored' };
+      throw error instanceof OutOfTime ? unreachable(error) : error;
+    }
+    const open = await idOf(workflowId);
+    return { incidentId: open ?? null, state: open === undefined ? 'queued' : 'joined' };
+  }
+
+  /** The id of the incident under this workflow id; undefined if Temporal does not say in time. The alert is safe either way. */
+  async function idOf(workflowId: string, runId?: string): Promise<string | undefined> {
+    try {
+      const { memo } = await within(client, deadlines.describe, () => client.workflow.getHandle(workflowId, runId).describe());
+      const id = incidentMemo(memo)?.incidentId;
+      if (id) recent.add(id, workflowId);
+      return id;
+    } catch {
+      return undefined;
+    }
+  }
+
+  function linksOf(id: string, workflowId: string): IncidentStart['links'] {
+    const { console, temporalUi } = config.links;
+    return {
+      console: `${console}/incidents/${id}`,
+      temporal: `${temporalUi}/namespaces/${encodeURIComponent(config.temporal.namespace)}/workflows/${encodeURIComponent(workflowId)}`,
+    };
+  }
+
+  return { accept };
+}
+
+// The Temporal UI reads these as Markdown: an outsider's words must not become a link there.
+function unformatted(text: string): string {
+  return text.replace(/[\\`*_{}[\]()<>#+!|~]/g, '\\$&');
+}

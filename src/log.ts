@@ -1,0 +1,10 @@
+import { pino } from 'pino';
+import type { Logger } from 'pino';
+import type { Config } from './config.js';
+
+/** The program's log: JSON lines on stdout. Headers that carry tokens are never written. */
+export function createLogger({ log }: Pick<Config, 'log'>): Logger {
+  const headers = ['authorization', 'cookie', 'set-cookie', 'x-api-key'];
+  const paths = headers.flatMap((name) => [`req.headers["${name}"]`, `res.headers["${name}"]`, `headers["${name}"]`]);
+  return pino({ level: log.level, redact: { paths: [...paths, '*.password', '*.token', '*.apiKey'], censor: '[secret]' } });
+}

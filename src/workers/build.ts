@@ -1,0 +1,61 @@
+import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import type { ControlActivities } from '../activities/control.js';
+import type { PageActivities } from '../activities/pages.js';
+import type { ReportActivities } from '../activities/reports.js';
+import { queues } from '../workflows/names.js';
+import { heartbeating } from './heartbeat.js';
+
+/** What every worker is built from. */
+export interface WorkerParts {
+  connection: NativeConnection;
+  namespace: string;
+}
+
+/** Longer than the longest step that must not be cut off; compose and systemd wait longer still. */
+const shutdownGraceTime = '2 minutes';
+
+function common({ connection, namespace }: WorkerParts): Pick<WorkerOptions, 'connection' | 'namespace' | 'shutdownGraceTime' | 'interceptors'> {
+  return { connection, namespace, shutdownGraceTime, interceptors: { activity: [heartbeating] } };
+}
+
+/** Incidents, locks, undos and modes: small, and first in line for the machine. */
+export function incidentWorker(parts: WorkerParts, workflowBundle: WorkerOptions['workflowBundle']): Promise<Worker> {
+  return Worker.create({
+    ...common(parts),
+    taskQueue: queues.incidents,
+    workflowBundle,
+    maxConcurrentWorkflowTaskExecutions: 40,
+    maxCachedWorkflows: 1_000,
+  });
+}
+
+/** Pages and reports: their own slots, so that nothing else can use them up. */
+export function pageWorker(parts: WorkerParts, activities: PageActivities & ReportActivities & Pick<ControlActivities, 'bar' | 'letIn'>): Promise<Worker> {
+  return Worker.create({
+    ...common(parts),
+    taskQueue: queues.pages,
+    activities,
+    maxConcurrentActivityTaskExecutions: 100,
+    // A page that was accepted is on record soon: it is sent again only if the worker dies before.
+    maxHeartbeatThrottleInterval: '200ms',
+    defaultHeartbeatThrottleInterval: '200ms',
+  });
+}
+
+/** Runbooks. Few slots: in a storm, paging comes first. A runbook's bug fails its run at once, and is reported. */
+export function runWorker(parts: WorkerParts, workflowBundle: WorkerOptions['workflowBundle'], activities: ControlActivities): Promise<Worker> {
+  return Worker.create({
+    ...common(parts),
+    taskQueue: queues.runs,
+    workflowBundle,
+    activities,
+    maxConcurrentWorkflowTaskExecutions: 2,
+    maxConcurrentActivityTaskExecutions: 20,
+    workflowFailureErrorTypes: { '*': ['Error', 'NondeterminismError', 'DeterminismViolationError'] },
+  });
+}
+
+/** The hands on one host: activities only. */
+export function hostWorker(parts: WorkerParts, host: string, activities: object): Promise<Worker> {
+  return Worker.create({ ...common(parts), taskQueue: queues.host(host), activities, maxConcurrentActivityTaskExecutions: 10 });
+}

@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode } from '@temporalio/worker';
+
+/** `incidents` holds what pages people, `runs` the runbooks: apart, so that a broken runbook can't stop a page. */
+export type BundleName = 'incidents' | 'runs';
+
+/** Entry files: src/workflows/incidents.ts, and index.ts, which lists the runbooks. */
+const entries: Record<BundleName, string> = { incidents: 'incidents', runs: 'index' };
+
+const here = dirname(fileURLToPath(import.meta.url));
+const project = join(here, '..', '..');
+
+/**
+ * Path of the bundle of workflow code. Built once for each state of the sources (1–4 s) and kept in `.cache/bundles`; an
+ * image ships them in `bundles/` and never builds. Safe to call from several processes at once.
+ */
+export async function workflowBundle(name: BundleName): Promise<{ codePath: string }> {
+  const shipped = join(project, 'bundles', `${name}.js`);
+  if (existsSync(shipped)) return { codePath: shipped };
+  const folder = join(process.env['RESPONDER_CACHE_DIR'] ?? join(project, '.cache'), 'bundles');
+  const codePath = join(folder, `${name}-${await fingerprintOfSources()}.js`);
+  if (!existsSync(codePath)) {
+    await mkdir(folder, { recursive: true });
+    const partial = `${codePath}.${process.pid}`;
+    await writeFile(partial, await bundle(join(here, '..', 'workflows', `${entries[name]}${extension}`), name === 'runs'));
+    await rename(partial, codePath);
+  }
+  return { codePath };
+}
+
+/** Bundles one entry file of workflows; `guarded` adds the interceptor by which a run says that it failed. */
+export async function bundle(workflowsPath: string, guarded: boolean): Promise<string> {
+  const { code } = await bundleWorkflowCode({
+    workflowsPath,
+    workflowInterceptorModules: guarded ? [join(here, '..', 'workflows', `interceptors${extension}`)] : [],
+    logger: quiet,
+    webpackConfigHook: (config) => ({
+      ...config,
+      resolve: { ...config.resolve, extensionAlias: { '.js': ['.ts', '.js'] } },
+    }),
+  });
+  return code;
+}
+
+const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
+
+async function fingerprintOfSources(): Promise<string> {
+  const hash = createHash('sha256');
+  for (const folder of [join(here, '..', 'workflows'), join(here, '..', 'domain')]) {
+    const files = (await readdir(folder)).filter((file) => /\.[jt]s$/.test(file)).sort();
+    for (const file of files) hash.update(file).update(await readFile(join(folder, file)));
+  }
+  hash.update(await readFile(join(project, 'package-lock.json')));
+  return hash.digest('hex').slice(0, 16);
+}
+
+const silent = (): void => undefined;
+const quiet = {
+  trace: silent,
+  debug: silent,
+  info: silent,
+  log: silent,
+  warn: silent,
+  error: (message: string, meta?: object): void => console.error(message, meta),
+};

@@ -1,0 +1,75 @@
+import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
+import { NativeConnection, type Worker } from '@temporalio/worker';
+import type { Logger } from 'pino';
+import { controlActivities } from '../activities/control.js';
+import { type PageMetrics, pageActivities } from '../activities/pages.js';
+import { reportActivities } from '../activities/reports.js';
+import { emailChannel } from '../channels/email.js';
+import { logChannel } from '../channels/log.js';
+import type { Config } from '../config.js';
+import { holders } from '../domain/roster.js';
+import { reportsFolder } from '../http/serve.js';
+import { workflowBundle } from './bundle.js';
+import { hostWorker, incidentWorker, pageWorker, runWorker, type WorkerParts } from './build.js';
+import { activitiesOfHost } from './host-activities.js';
+import type { WorkerRole } from './roles.js';
+
+export interface RoleParts {
+  config: Config;
+  logger: Logger;
+  metrics: PageMetrics;
+}
+
+/** The connections of one worker process. */
+export interface Connections {
+  worker: WorkerParts;
+  client: Client;
+  close(): Promise<void>;
+}
+
+/** Connects to Temporal as the config says; throws if it can't be reached. */
+export async function connect(config: Config): Promise<Connections> {
+  const { namespace } = config.temporal;
+  const native = await NativeConnection.connect(config.temporal.connection());
+  // The profile's options are written for both of the SDK's clients; this one takes a part of them.
+  const connection = Connection.lazy(config.temporal.connection() as ConnectionOptions);
+  return {
+    worker: { connection: native, namespace },
+    client: new Client({ connection, namespace }),
+    async close() {
+      await connection.close();
+      await native.close();
+    },
+  };
+}
+
+/** The workers of one role, ready to run. */
+export async function workersOf(role: WorkerRole, { config, logger, metrics }: RoleParts, { worker, client }: Connections): Promise<Worker[]> {
+  const control = controlActivities({ client });
+  if (role === 'incidents') {
+    const pages = pageActivities({ ...pageParts(config, logger), metrics });
+    const reports = reportActivities({ folder: reportsFolder(config) });
+    return Promise.all([
+      workflowBundle('incidents').then((bundle) => incidentWorker(worker, bundle)),
+      pageWorker(worker, { ...pages, ...reports, bar: control.bar, letIn: control.letIn }),
+    ]);
+  }
+  if (role === 'runs') return [await runWorker(worker, await workflowBundle('runs'), control)];
+  return [await hostWorker(worker, role.slice('host:'.length), activitiesOfHost(config))];
+}
+
+function pageParts(config: Config, logger: Logger) {
+  const { email } = config.channels;
+  const log = logChannel({ logger });
+  const mail = email && emailChannel({ server: { ...email, password: email.password?.reveal() }, from: email.from });
+  const { lateAfter, minute } = config.times;
+  return {
+    holders: (role: Parameters<typeof holders>[1], at: number) => holders(config.roster, role, at),
+    people: config.people,
+    // A line in the log reaches nobody: it stands in only where there is no other way.
+    channels: mail ? [mail] : [log],
+    log,
+    lateAfterMs: lateAfter,
+    fallThroughAfterMs: minute,
+  };
+}

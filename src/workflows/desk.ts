@@ -1,0 +1,220 @@
+import type { ActionResult } from '../domain/action.js';
+import { actorName } from '../domain/actor.js';
+import type { Alert } from '../domain/alert.js';
+import { hold, lapseAcknowledgement, nextPage, nextWake, pagedNow, release } from '../domain/ladder.js';
+import type { Asks, Changed, Ended, Found } from '../domain/messages.js';
+import { beginClose, closeIfDue, finishCloseWhenReady, reopen } from './closing.js';
+import { clock } from './incident-view.js';
+import { byIncident, byIntake, byLadder, currentRun, entry, type IncidentMemory, note, openAsks } from './incident-memory.js';
+import { act } from './person-actions.js';
+import type { Request } from './people.js';
+import { expireAsks, letWatchBegin, noticeSilence, runAsked, runChanged, runEnded, runFound, startWantedRun } from './runs.js';
+import { sendPage, tellAsks, tellRole } from './telling.js';
+import type { Undone } from './undo.js';
+import { recordUndone } from './undoing.js';
+
+/** What the parts of an incident share while it is worked on. Messages only change the memory; `turn` acts on it. */
+export interface Books {
+  memory: IncidentMemory;
+  readonly workflowId: string;
+  /** Set by whatever needs another turn. */
+  changed: boolean;
+  /** Activities and signals of ours that have not answered yet. */
+  going: number;
+  /** Cancels pages on their way: after a close nothing more goes out. */
+  stopPages: () => void;
+  /** Does something beside the turns and counts it as going. */
+  aside(doing: () => Promise<void>): void;
+}
+
+/** An incident as its workflow sees it. */
+export interface Desk extends Books {
+  /** What the search attributes say now, to write them only when they move. */
+  published: string;
+  /** True once it has been closed for so long that nothing can reopen it. */
+  readonly over: boolean;
+  alert(alert: Alert): void;
+  found(message: Found): void;
+  asked(message: Asks): void;
+  changedSystem(message: Changed): void;
+  ended(message: Ended): void;
+  undone(message: Undone): void;
+  act(request: Request): ActionResult;
+  /** Does all that is due at `now`. */
+  turn(now: number): void;
+  /** When to turn again if nothing happens before; `exact` times are kept to, the others may come early. */
+  nextWake(): { at: number; label: string; exact: boolean } | undefined;
+}
+
+/** A run waits this long for the first page, ms: paging comes first, and a pager that is away must not stop the cure. */
+const firstPageGrace = 5_000;
+
+export function openDesk(memory: IncidentMemory, workflowId: string): Desk {
+  const books: Books = {
+    memory,
+    workflowId,
+    changed: false,
+    going: 0,
+    stopPages: () => undefined,
+    aside(doing) {
+      books.going += 1;
+      const ended = (): void => {
+        books.going -= 1;
+        books.changed = true;
+      };
+      // An exception that nobody catches would fail the workflow's task for ever, and with it every later page.
+      void doing().then(ended, (error: unknown) => {
+        note(memory, entry(Date.now(), byIncident, 'problem', error instanceof Error ? error.message : String(error)));
+        ended();
+      });
+    },
+  };
+  /** A message is for this incident and not for an earlier one under the same workflow id. */
+  const ours = (message: { incidentId: string }): boolean => message.incidentId === memory.start.id;
+  const heard = (doing: () => void): void => {
+    doing();
+    books.changed = true;
+  };
+
+  return Object.assign(books, {
+    published: '',
+    get over() {
+      return closeIfDue(books, Date.now());
+    },
+    alert: (alert: Alert) => heard(() => takeAlert(books, alert)),
+    found: (message: Found) => heard(() => ours(message) && runFound(books, message)),
+    asked: (message: Asks) => heard(() => ours(message) && runAsked(books, message)),
+    changedSystem: (message: Changed) => heard(() => ours(message) && runChanged(books, message)),
+    ended: (message: Ended) => heard(() => ours(message) && runEnded(books, message)),
+    undone: (message: Undone) => heard(() => ours(message) && recordUndone(books, message)),
+    act(request: Request): ActionResult {
+      books.changed = true;
+      return act(books, request, Date.now());
+    },
+    turn: (now: number) => turn(books, now),
+    nextWake: () => nextTurn(memory),
+  });
+}
+
+function turn(books: Books, now: number): void {
+  const { memory } = books;
+  if (memory.closed) return;
+  if (memory.closing) return finishCloseWhenReady(books, now);
+  expireAsks(books, now);
+  noticeSilence(books, now);
+  limitMitigation(books, now);
+  if (memory.closing) return finishCloseWhenReady(books, now);
+  noticeLapse(books, now);
+  page(books, now);
+  tellAtStart(books, now);
+  if (!memory.firstPageOver && now >= memory.start.alert.acceptedAt + firstPageGrace) memory.firstPageOver = true;
+  letWatchBegin(books);
+  tellAsks(books, now);
+  startWantedRun(books, now);
+}
+
+function page(books: Books, now: number): void {
+  const { memory } = books;
+  for (;;) {
+    const next = nextPage(memory.policy, memory.ladder, now);
+    if (!next || next.at > now) return;
+    memory.ladder = pagedNow(memory.policy, memory.ladder, next.page, now);
+    sendPage(books, next.page, next.label, now);
+  }
+}
+
+function noticeLapse({ memory }: Books, now: number): void {
+  const { acknowledgement } = memory.ladder;
+  memory.ladder = lapseAcknowledgement(memory.policy, memory.ladder, now);
+  if (!acknowledgement || memory.ladder.acknowledgement) return;
+  note(memory, entry(acknowledgement.lapsesAt, byLadder, 'lapse', `the acknowledgement of ${actorName(acknowledgement.by)} lapsed`));
+}
+
+/** Roles that the runbook tells once, without repeats. */
+function tellAtStart(books: Books, now: number): void {
+  const { memory } = books;
+  if (memory.toldAtStart) return;
+  memory.toldAtStart = true;
+  for (const role of memory.start.ladder.told) tellRole(books, role, `told-${role}`, now);
+}
+
+/** RUNBOOK-SPEC, "Life of an incident" 6: a reminder a day to the primary, and after a day a disk counts as relieved. */
+function limitMitigation(books: Books, now: number): void {
+  const { memory } = books;
+  const since = memory.mitigatedSince;
+  if (memory.state !== 'mitigated' || since === undefined) return;
+  const { times } = memory.start;
+  if (memory.start.alert.runbook === 'diskSpaceCritical' && now >= since + times.mitigatedAtMost) {
+    memory.followUps.push('The disk was relieved, not recovered: make room or grow it before it fills again.');
+    beginClose(books, { as: 'relieved, not recovered', reason: 'mitigated for as long as it may be', by: byIncident }, now);
+  } else if (now >= (memory.remindedAt ?? since) + times.mitigatedReminderEvery) {
+    memory.remindedAt = now;
+    sendPage(books, { kind: 'reminder' }, 'Reminder to the primary', now);
+  }
+}
+
+function takeAlert(books: Books, alert: Alert): void {
+  const { memory } = books;
+  const first = memory.alerts.count === 0;
+  const { acceptedAt, status, description, labels } = alert;
+  const before = memory.alerts.lastStatus;
+  memory.alerts = { count: memory.alerts.count + 1, lastAt: acceptedAt, lastStatus: status, description, labels };
+  if (first) {
+    note(memory, entry(acceptedAt, byIntake, 'alert', `${memory.start.severity} alert from ${alert.source}: ${alert.title}`));
+    return;
+  }
+  if (status === 'resolved') {
+    if (memory.closed ?? memory.closing) return;
+    // What a monitor says is a reason to look, never a proof.
+    if (before !== 'resolved') note(memory, entry(acceptedAt, byIntake, 'alert', `${alert.source} says that it is resolved: it is checked`));
+    if (!currentRun(memory)) memory.wanted ??= 'check';
+    return;
+  }
+  if (memory.closed) return reopen(books, alert);
+  // Repeats of a firing alert are counted and not listed: a storm must not push the story out of the record.
+  if (before === 'resolved') note(memory, entry(acceptedAt, byIntake, 'alert', `${alert.source} says that it fires again`));
+}
+
+function nextTurn(memory: IncidentMemory): { at: number; label: string; exact: boolean } | undefined {
+  const { times } = memory.start;
+  const times_: { at: number; label: string; exact: boolean }[] = [];
+  const add = (at: number | undefined, label: string, exact = false): void => {
+    if (at !== undefined) times_.push({ at, label, exact });
+  };
+  if (memory.closed) {
+    add(memory.closed.at + times.closedStays, 'Closed: a new alert reopens it until then');
+    return times_[0];
+  }
+  if (memory.closing) {
+    add(memory.closing.waitUntil, 'Wait for the run to stop');
+    return times_[0];
+  }
+  const wake = nextWake(memory.policy, memory.ladder);
+  add(wake?.at, wake?.label ?? '', true);
+  for (const ask of openAsks(memory)) add(ask.expiresAt ?? undefined, `Question ${ask.id} (${ask.act}) expires`, true);
+  const run = currentRun(memory);
+  if (run) add(run.quietUntil + times.silentAfter, `Run ${run.n} counts as silent`);
+  else add(memory.nextCheckAt, `Check again at ${clock(memory.nextCheckAt ?? 0)}`, true);
+  if (!memory.firstPageOver) add(memory.start.alert.acceptedAt + firstPageGrace, 'Run without waiting for the first page');
+  if (memory.state === 'mitigated' && memory.mitigatedSince !== undefined) {
+    add((memory.remindedAt ?? memory.mitigatedSince) + times.mitigatedReminderEvery, 'Reminder: still only mitigated');
+    add(memory.mitigatedSince + times.mitigatedAtMost, 'Mitigated for as long as it may be');
+  }
+  return times_.sort((a, b) => a.at - b.at)[0];
+}
+
+/** Puts the ladder on hold with a state, and lets it go on with another. */
+export function changeState(books: Books, state: 'open' | 'mitigated' | 'watching', now: number): void {
+  const { memory } = books;
+  if (memory.state === state) return;
+  if (state === 'open') {
+    memory.ladder = release(memory.policy, memory.ladder, now);
+    delete memory.mitigatedSince;
+    delete memory.remindedAt;
+  } else {
+    memory.ladder = hold(memory.ladder, state, now);
+    if (state === 'mitigated') memory.mitigatedSince ??= now;
+  }
+  note(memory, entry(now, byIncident, 'state', `${memory.state} → ${state}`));
+  memory.state = state;
+}

@@ -1,0 +1,117 @@
+import type { Actor } from '../domain/actor.js';
+import type { AskRecord, IncidentStateName, IncidentView, RunRecord, TimelineEntry } from '../domain/incident.js';
+import { type LadderPolicy, type LadderState, openLadder } from '../domain/ladder.js';
+import type { IncidentStart, Mode } from '../domain/messages.js';
+import type { Delivery } from '../domain/page.js';
+import type { UndoEntry } from '../domain/undo.js';
+
+/** All that an incident knows. Plain JSON: it travels through continue-as-new. Times in ms since the epoch. */
+export interface IncidentMemory {
+  start: IncidentStart;
+  policy: LadderPolicy;
+  ladder: LadderState;
+  state: IncidentStateName;
+  mode: Mode;
+  alerts: IncidentView['alerts'];
+  pages: Delivery[];
+  /** The first page was accepted, or given up waiting for: the run may start. */
+  firstPageOver: boolean;
+  /** The roles that are told once have been told. */
+  toldAtStart?: true;
+  asks: AskRecord[];
+  /** Questions that nobody has been told of yet. */
+  untold: string[];
+  undos: UndoEntry[];
+  undoRuns: number;
+  runs: RunRecord[];
+  /** The run that a person or an event wants next. */
+  wanted?: 'full' | 'check';
+  nextCheckAt?: number;
+  runsWithActs: number;
+  /** Number of the run in which an expired question has escalated already. */
+  expiryEscalatedIn?: number;
+  usedUp: string[];
+  found: string[];
+  done: string[];
+  followUps: string[];
+  timeline: TimelineEntry[];
+  /** Ids of people's actions, so that a second delivery changes nothing. */
+  seen: string[];
+  acknowledgedOnce: boolean;
+  /** Number of the run that has proven and waits for the automatic undos. */
+  watchAfterUndos?: number;
+  mitigatedSince?: number;
+  remindedAt?: number;
+  /** A close that waits for its run to stop. */
+  closing?: { as: NonNullable<IncidentView['closedAs']>; reason: string; by: Actor; waitUntil: number };
+  closed?: { at: number; as: NonNullable<IncidentView['closedAs']>; reason: string };
+}
+
+/** An incident at its time zero, before its first alert has been counted. */
+export function openMemory(start: IncidentStart): IncidentMemory {
+  const policy = { severity: start.severity, ladder: start.ladder, times: start.times };
+  const { alert } = start;
+  return {
+    start,
+    policy,
+    ladder: openLadder(policy, alert.acceptedAt),
+    state: 'open',
+    mode: 'automatic',
+    alerts: { count: 0, lastAt: alert.acceptedAt, lastStatus: 'firing', description: alert.description, labels: alert.labels },
+    pages: [],
+    firstPageOver: false,
+    asks: [],
+    untold: [],
+    undos: [],
+    undoRuns: 0,
+    runs: [],
+    wanted: 'full',
+    runsWithActs: 0,
+    usedUp: [],
+    found: [],
+    done: [],
+    followUps: [],
+    timeline: [],
+    seen: [],
+    acknowledgedOnce: false,
+  };
+}
+
+/** Lines the timeline keeps; a repeated line only counts up, so that a storm does not push the story out. */
+const timelineRoom = 400;
+
+/** Adds a line to the record. */
+export function note(memory: IncidentMemory, entry: TimelineEntry): void {
+  const { timeline } = memory;
+  timeline.push(entry);
+  if (timeline.length > timelineRoom) {
+    // The opening and the latest lines tell the story; what goes is the middle.
+    timeline.splice(timelineRoom / 4, 1);
+  }
+}
+
+/** The run that is going on, if one is. */
+export function currentRun(memory: IncidentMemory): RunRecord | undefined {
+  const last = memory.runs.at(-1);
+  return last && last.endedAt === undefined ? last : undefined;
+}
+
+export function openAsks(memory: IncidentMemory): AskRecord[] {
+  return memory.asks.filter((ask) => !ask.answer);
+}
+
+/** Ids of everyone paged so far. */
+export function peoplePaged(memory: IncidentMemory): string[] {
+  return [...new Set(memory.pages.map((page) => page.person))];
+}
+
+/** One line of the record about what somebody did. */
+export function entry(at: number, actor: Actor, what: TimelineEntry['what'], text: string): TimelineEntry {
+  return { at, actor, what, text };
+}
+
+export const byLadder: Actor = { kind: 'automation', part: 'ladder' };
+export const byIncident: Actor = { kind: 'automation', part: 'incident' };
+export const byRun: Actor = { kind: 'automation', part: 'run' };
+export const byUndo: Actor = { kind: 'automation', part: 'undo' };
+export const byIntake: Actor = { kind: 'automation', part: 'intake' };

@@ -1,0 +1,22 @@
+/** Task queues and ids that more than one program needs to know. */
+export const queues = {
+  /** Workflows `incident`, `lock`, `undo` and `mode`. */
+  incidents: 'incidents',
+  /** Activities that tell people and write reports. */
+  pages: 'pages',
+  /** Runbook workflows, and the activities that speak to Temporal for them. */
+  runs: 'runs',
+  /** Activities on one AuthOS host. */
+  host: (name: string) => `host:${name}`,
+} as const;
+
+/** One lock workflow for each environment: a request for several resources is then one decision, all or none. */
+export const lockId = (environment: string): string => `lock/${environment}`;
+
+/** `<incident's own id>/run/<n>`: unique for ever, so a late message can't meet another run. */
+export const runId = (incidentId: string, n: number): string => `${incidentId}/run/${n}`;
+
+export const undoId = (incidentId: string, n: number): string => `${incidentId}/undo/${n}`;
+
+/** The workflow whose memo holds the modes. */
+export const modeId = 'mode';

@@ -1,0 +1,113 @@
+import type { Actor } from '../domain/actor.js';
+import { type ActionKind, type PersonAction, type SignedAction, unverifiedActions } from '../domain/action.js';
+import { verified } from '../domain/signing.js';
+import { actorName } from '../domain/actor.js';
+import { currentRun, type IncidentMemory, openAsks } from './incident-memory.js';
+
+/** What reached us and from whom: signed by our HTTP server, or typed into the Temporal UI. */
+export interface Request {
+  /** Absent where nobody gave one. */
+  id?: string;
+  actor: Actor;
+  action: PersonAction;
+}
+
+/**
+ * Reads an action under the name of its signal or update. Only a signature of our own server names a person; all else is
+ * recorded as unverified. Lenient with what a person types into the UI: `{"text": "…"}`, `{"ask": "1.1"}` or nothing.
+ */
+export function readRequest(memory: IncidentMemory, kind: ActionKind, input: unknown): Request {
+  const signed = input as Partial<SignedAction> | undefined;
+  if (signed && typeof signed === 'object' && typeof signed.signature === 'string' && signed.action?.kind === kind) {
+    const whole = signed as SignedAction;
+    if (whole.incidentId === memory.start.id && whole.action.kind !== 'mode' && verified(whole, memory.start.publicKeys)) {
+      return { id: whole.id, actor: { kind: 'person', person: whole.person, via: whole.via }, action: whole.action };
+    }
+  }
+  return { actor: { kind: 'unverified', via: 'temporal' }, action: typed(memory, kind, input) };
+}
+
+function typed(memory: IncidentMemory, kind: ActionKind, input: unknown): PersonAction {
+  const fields = (typeof input === 'object' && input !== null ? input : {}) as Record<string, unknown>;
+  const text = (name: string): string => {
+    const value = typeof input === 'string' ? input : fields[name];
+    return typeof value === 'string' ? value.slice(0, 2_000) : '';
+  };
+  const onlyAsk = openAsks(memory).length === 1 ? (openAsks(memory)[0]?.id ?? '') : '';
+  switch (kind) {
+    case 'acknowledge':
+      return { kind };
+    case 'approve':
+      return { kind, ask: text('ask') || onlyAsk };
+    case 'decline':
+      return { kind, ask: text('ask') || onlyAsk, reason: text('reason') };
+    case 'escalate':
+      return { kind, ...(typeof fields['level'] === 'number' ? { level: fields['level'] } : {}), reason: text('reason') };
+    case 'snooze':
+      return { kind, minutes: Number(fields['minutes']), reason: text('reason') };
+    case 'note':
+      return { kind, text: text('text') };
+    case 'check':
+      return { kind, run: fields['run'] === true };
+    case 'undo':
+      return { kind, undo: text('undo') };
+    case 'stop':
+      return { kind, reason: text('reason') };
+    case 'resolve':
+      return { kind, reason: text('reason') };
+  }
+}
+
+/** Why this action is not possible now, in words for the person; undefined if it is. Pure: validators call it. */
+export function refusal(memory: IncidentMemory, { actor, action }: Request, now: number): string | undefined {
+  if (actor.kind === 'unverified' && !unverifiedActions.includes(action.kind)) {
+    return `${action.kind} needs a person that our server knows: use the responder command or a link of a page`;
+  }
+  if (memory.closed ?? memory.closing) {
+    if (action.kind === 'note' || action.kind === 'undo') return undefined;
+    return `the incident is closed (${memory.closed?.as ?? memory.closing?.as}); a new alert reopens it`;
+  }
+  const { times } = memory.start;
+  switch (action.kind) {
+    case 'acknowledge':
+      return undefined;
+    case 'approve':
+    case 'decline':
+      return refusedAnswer(memory, action.ask, now);
+    case 'escalate': {
+      const highest = 1 + memory.start.ladder.levels.length;
+      if (action.level === undefined || (Number.isInteger(action.level) && action.level >= 1 && action.level <= highest)) return undefined;
+      return `there is no level ${action.level}: this incident has levels 1 to ${highest}`;
+    }
+    case 'snooze': {
+      const most = memory.start.severity === 'Critical' ? times.snoozeAtMostCritical : times.snoozeAtMost;
+      const minutes = most / times.minute;
+      if (!(action.minutes > 0) || action.minutes > minutes) return `a ${memory.start.severity} incident may be snoozed for 1 to ${minutes} min, not ${action.minutes}`;
+      return action.reason.trim() ? undefined : 'a snooze needs a reason';
+    }
+    case 'note':
+      return action.text.trim() ? undefined : 'a note needs a text';
+    case 'check': {
+      const run = currentRun(memory);
+      return run ? `run ${run.n} is going on (${run.phase})` : undefined;
+    }
+    case 'undo':
+      return undefined;
+    case 'stop':
+      return currentRun(memory) ? undefined : 'no run is going on';
+    case 'resolve':
+      return action.reason.trim() ? undefined : 'to close an incident unproven needs a reason';
+  }
+}
+
+function refusedAnswer(memory: IncidentMemory, id: string, now: number): string | undefined {
+  const ask = memory.asks.find((a) => a.id === id);
+  if (!ask) {
+    const open = openAsks(memory).map((a) => a.id);
+    return `there is no question ${id || '(none given)'}; ${open.length > 0 ? `open: ${open.join(', ')}` : 'none is open'}`;
+  }
+  if (ask.answer) return `question ${id} was ${ask.answer.answer} by ${actorName(ask.answer.by)} at ${new Date(ask.answer.at).toISOString()}`;
+  // The timer may not have fired yet; the deadline counts.
+  if (ask.expiresAt !== null && ask.expiresAt <= now) return `too late: question ${id} expired at ${new Date(ask.expiresAt).toISOString()}`;
+  return undefined;
+}

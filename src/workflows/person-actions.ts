@@ -1,0 +1,78 @@
+import { actorName } from '../domain/actor.js';
+import type { ActionResult } from '../domain/action.js';
+import { acknowledge, snooze } from '../domain/ladder.js';
+import { beginClose } from './closing.js';
+import type { Books } from './desk.js';
+import { currentRun, entry, note, openAsks } from './incident-memory.js';
+import { nextInWords } from './incident-view.js';
+import { refusal, type Request } from './people.js';
+import { answer, pageEarly, stopRun } from './runs.js';
+import { startUndo } from './undoing.js';
+
+/** Does what a person asks, or puts the refusal on record. A second delivery of the same request changes nothing. */
+export function act(books: Books, request: Request, now: number): ActionResult {
+  const { memory } = books;
+  const { id, actor, action } = request;
+  if (id && memory.seen.includes(id)) return { said: 'done before' };
+  if (id) memory.seen = [...memory.seen, id].slice(-500);
+  const why = refusal(memory, request, now);
+  if (why) {
+    note(memory, entry(now, actor, 'refused', `${action.kind} refused: ${why}`));
+    return { said: `refused: ${why}` };
+  }
+  const open = !(memory.closed ?? memory.closing);
+  const renews = ['acknowledge', 'approve', 'decline', 'note', 'snooze', 'escalate'].includes(action.kind);
+  if (open && renews) {
+    memory.ladder = acknowledge(memory.policy, memory.ladder, actor, now);
+    memory.acknowledgedOnce = true;
+  }
+  const lapses = memory.ladder.acknowledgement ? new Date(memory.ladder.acknowledgement.lapsesAt).toISOString() : '';
+  switch (action.kind) {
+    case 'acknowledge':
+      note(memory, entry(now, actor, 'acknowledge', `acknowledged until ${lapses}`));
+      return { said: `acknowledged until ${lapses}; unresolved, it still escalates. ${nextInWords(memory, now)}` };
+    case 'approve':
+    case 'decline': {
+      const ask = openAsks(memory).find((a) => a.id === action.ask);
+      if (!ask) return { said: 'refused: it is not open' };
+      answer(books, ask, action.kind === 'approve' ? 'approved' : 'declined', actor, now);
+      if (action.kind === 'decline' && action.reason) note(memory, entry(now, actor, 'note', action.reason));
+      return { said: `${action.kind === 'approve' ? 'approved' : 'declined'}: ${ask.act} on ${ask.host}` };
+    }
+    case 'escalate':
+      pageEarly(books, now, action.reason ?? 'asked for', actor, action.level);
+      return { said: `escalated. ${nextInWords(memory, now)}` };
+    case 'snooze': {
+      const until = now + action.minutes * memory.start.times.minute;
+      memory.ladder = snooze(memory.policy, memory.ladder, until);
+      note(memory, entry(now, actor, 'snooze', `snoozed until ${new Date(until).toISOString()}: ${action.reason}`));
+      return { said: `snoozed until ${new Date(until).toISOString()}` };
+    }
+    case 'note':
+      note(memory, entry(now, actor, 'note', action.text));
+      return { said: 'noted' };
+    case 'check':
+      memory.wanted = action.run ? 'full' : 'check';
+      note(memory, entry(now, actor, 'run', action.run ? 'asked for a run' : 'asked for a check'));
+      return { said: action.run ? 'a run starts' : 'a check starts' };
+    case 'undo': {
+      const registered = memory.undos.find((u) => u.id === action.undo);
+      if (!registered || ['running', 'waiting', 'done'].includes(registered.state)) {
+        return { said: `refused: ${registered ? `it is ${registered.state}` : `there is no undo ${action.undo}`}` };
+      }
+      note(memory, entry(now, actor, 'undo', `asked for: ${registered.title}`));
+      registered.by = actorName(actor);
+      startUndo(books, [registered], now);
+      return { said: `undoing: ${registered.title}` };
+    }
+    case 'stop': {
+      const run = currentRun(memory);
+      if (run) stopRun(books, run, actor, action.reason || 'stopped by a person');
+      note(memory, entry(now, actor, 'run', `asked run ${run?.n ?? ''} to stop: ${action.reason}`));
+      return { said: `run ${run?.n ?? ''} is told to stop; the incident stays open` };
+    }
+    case 'resolve':
+      beginClose(books, { as: 'resolved by a person', reason: action.reason, by: actor }, now);
+      return { said: 'closing: the run is stopped and the report is stored' };
+  }
+}

@@ -1,0 +1,99 @@
+import { CancellationScope, isCancellation, proxyActivities } from '@temporalio/workflow';
+import type { PageActivities } from '../activities/pages.js';
+import type { DuePage } from '../domain/ladder.js';
+import type { Delivery, PageRequest, PageResult } from '../domain/page.js';
+import type { Books } from './desk.js';
+import { headOf, storyOf } from './incident-view.js';
+import { byLadder, entry, note, openAsks, peoplePaged } from './incident-memory.js';
+import { queues } from './names.js';
+
+function pages(summary: string): PageActivities {
+  return proxyActivities<PageActivities>({
+    taskQueue: queues.pages,
+    summary,
+    startToCloseTimeout: '2 minutes',
+    heartbeatTimeout: '15s',
+    // No end: a page is given up when the incident closes and not before.
+    retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
+  });
+}
+
+/** Sends a due moment's page, or the daily reminder, beside the turns: one pager that hangs delays no other page. */
+export function sendPage(books: Books, due: DuePage | { kind: 'reminder' }, label: string, now: number): void {
+  const { memory } = books;
+  if ('kind' in due) return tellRole(books, 'Primary', `reminder-${now}`, now);
+  const parts = memory.mode === 'dry-run' ? due.parts.filter((part) => part.level === 1) : due.parts;
+  if (parts.length < due.parts.length) note(memory, entry(now, byLadder, 'page', `dry-run: would page ${label}`));
+  if (parts.length === 0) return;
+  const why = due.late ? `${label}, late` : label;
+  deliver(books, { kind: 'page', due: { ...due, parts }, ...about(books, now) }, `Page ${why}`, (result) => {
+    memory.firstPageOver = true;
+    note(memory, entry(Date.now(), byLadder, 'page', `${why}: ${result.deliveries.map(inWords).join(', ')}`));
+  });
+}
+
+/** Asks everyone paged so far, once somebody has been. Questions of one moment travel in one message. */
+export function tellAsks(books: Books, now: number): void {
+  const { memory } = books;
+  const people = peoplePaged(memory);
+  if (memory.untold.length === 0 || people.length === 0) return;
+  const asks = openAsks(memory).filter((ask) => memory.untold.includes(ask.id));
+  memory.untold = [];
+  if (asks.length === 0) return;
+  deliver(books, { kind: 'ask', asks, people, dueAt: now, ...about(books, now) }, `Ask: ${asks.map((ask) => ask.act).join(', ')}`, (result) => {
+    note(memory, entry(Date.now(), byLadder, 'page', `asked: ${result.deliveries.map(inWords).join(', ')}`));
+  });
+}
+
+/** One notice without repeats, to a role as of now. */
+export function tellRole(books: Books, role: string, subject: string, now: number): void {
+  deliver(books, { kind: 'notice', subject, roles: [role], people: [], dueAt: now, ...about(books, now) }, `Tell ${role}`, (result) => {
+    note(books.memory, entry(Date.now(), byLadder, 'page', `told: ${result.deliveries.map(inWords).join(', ')}`));
+  });
+}
+
+/** The all-clear, to everyone who was paged. Not a page: it wants nothing of them. */
+export async function tellItIsOver(books: Books, now: number): Promise<void> {
+  const people = peoplePaged(books.memory);
+  if (people.length === 0) return;
+  const request: PageRequest = { kind: 'notice', subject: `closed-${books.memory.ladder.cycle}`, roles: [], people, dueAt: now, ...about(books, now) };
+  try {
+    await CancellationScope.withTimeout(10 * 60_000, () => pages('All clear').sendPage(request));
+  } catch (error) {
+    if (!isCancellation(error)) throw error;
+    note(books.memory, entry(Date.now(), byLadder, 'problem', 'the all-clear could not be sent within 10 min'));
+  }
+}
+
+function about(books: Books, now: number): Pick<PageRequest, 'incident' | 'story'> {
+  return { incident: headOf(books.memory, books.workflowId), story: storyOf(books.memory, now) };
+}
+
+function deliver(books: Books, request: PageRequest, summary: string, then: (result: PageResult) => void): void {
+  const scope = new CancellationScope();
+  const stopOthers = books.stopPages;
+  books.stopPages = () => {
+    stopOthers();
+    scope.cancel();
+  };
+  books.aside(async () => {
+    try {
+      const result = await scope.run(() => pages(summary).sendPage(request));
+      books.memory.pages.push(...result.deliveries);
+      if (result.missing.length > 0) {
+        const names = result.missing.map(({ person }) => person).join(', ');
+        note(books.memory, entry(Date.now(), byLadder, 'problem', `not reached yet, tried on: ${names}`));
+        deliver(books, { ...request, only: result.missing }, `${summary}: ${names}`, then);
+      }
+      for (const problem of result.problems) note(books.memory, entry(Date.now(), byLadder, 'problem', problem));
+      then(result);
+    } catch (error) {
+      if (isCancellation(error)) return;
+      note(books.memory, entry(Date.now(), byLadder, 'problem', `${summary} was given up: ${error instanceof Error ? error.message : String(error)}`));
+    }
+  });
+}
+
+function inWords({ person, channel, late }: Delivery): string {
+  return `${person} by ${channel}${late ? ' (late)' : ''}`;
+}

@@ -1,0 +1,353 @@
+import { randomUUID } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import type { WorkflowHandle } from '@temporalio/client';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import type { WorkerOptions, WorkflowBundle } from '@temporalio/worker';
+import { pino } from 'pino';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { findBinary } from '../../sandbox/servers/binaries.js';
+import { pageActivities } from '../../src/activities/pages.js';
+import type { PageMetrics, PageParts } from '../../src/activities/pages.js';
+import type { Person } from '../../src/channels/channel.js';
+import { emailChannel } from '../../src/channels/email.js';
+import { logChannel } from '../../src/channels/log.js';
+import type { PagePart } from '../../src/domain/ladder.js';
+import type { Ask } from '../../src/domain/messages.js';
+import type { PageRequest, PageResult } from '../../src/domain/page.js';
+import type { Role } from '../../src/domain/runbook.js';
+import { openPostOffice } from '../support/post-office.js';
+import type { PostOffice, Treatment } from '../support/post-office.js';
+import type { page } from './pages.workflow.js';
+
+let env: TestWorkflowEnvironment;
+let workflowBundle: WorkflowBundle;
+const open: { close(): Promise<void> }[] = [];
+
+beforeAll(async () => {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  const path = await findBinary('temporal-test-server');
+  env = await TestWorkflowEnvironment.createTimeSkipping({ server: { executable: { type: 'existing-path', path } } });
+  workflowBundle = await bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL('./pages.workflow.ts', import.meta.url)),
+    logger: new DefaultLogger('ERROR'),
+  });
+});
+afterEach(async () => {
+  for (const each of open.splice(0).toReversed()) await each.close();
+});
+afterAll(async () => {
+  await env?.teardown();
+});
+
+const people: Record<string, Person> = Object.fromEntries(
+  ['alice', 'bob', 'carol'].map((id) => [id, { name: id, contacts: [{ email: `${id}@example.com` }] }]),
+);
+const rota: Partial<Record<Role, string[]>> = { Primary: ['alice'], Secondary: ['bob'], CTO: ['carol'], 'Escalation contact': ['carol'] };
+
+interface World {
+  office: PostOffice;
+  /** Lines of the log channel. */
+  logged: Record<string, unknown>[];
+  accepted: Parameters<PageMetrics['accepted']>[0][];
+  failed: Parameters<PageMetrics['failed']>[0][];
+  send(request: PageRequest, how?: 'patient' | 'short', meanwhile?: (handle: WorkflowHandle) => Promise<void>): Promise<PageResult>;
+}
+
+interface Wishes {
+  treat?: (address: string, tryNumber: number) => Treatment;
+  roles?: Partial<Record<Role, string[]>>;
+  people?: Record<string, Person>;
+  parts?: Partial<PageParts>;
+  smtpTimeoutMs?: number;
+  onFailed?: () => void;
+  worker?: Pick<WorkerOptions, 'maxHeartbeatThrottleInterval'>;
+}
+
+/** Real SMTP, a real worker, the time-skipping server. */
+async function world(wishes: Wishes = {}): Promise<World> {
+  const office = await openPostOffice(wishes.treat);
+  open.push(office);
+  const email = emailChannel({
+    server: { host: '127.0.0.1', port: office.port },
+    from: 'Responder <responder@example.com>',
+    ...(wishes.smtpTimeoutMs === undefined ? {} : { timeoutMs: wishes.smtpTimeoutMs }),
+  });
+  open.push(email);
+  const logged: Record<string, unknown>[] = [];
+  const log = logChannel({ logger: pino({}, { write: (line: string) => void logged.push(JSON.parse(line) as Record<string, unknown>) }) });
+  const accepted: World['accepted'] = [];
+  const failed: World['failed'] = [];
+  const roles = wishes.roles ?? rota;
+  const activities = pageActivities({
+    holders: (role) => ({ people: roles[role] ?? [] }),
+    people: wishes.people ?? people,
+    channels: [email],
+    log,
+    metrics: {
+      accepted: (event) => accepted.push(event),
+      failed: (event) => {
+        failed.push(event);
+        wishes.onFailed?.();
+      },
+      nobody: () => {},
+    },
+    ...wishes.parts,
+  });
+  return {
+    office,
+    logged,
+    accepted,
+    failed,
+    async send(request, how = 'patient', meanwhile = async () => {}) {
+      const taskQueue = `pages-${randomUUID()}`;
+      const worker = await Worker.create({ connection: env.nativeConnection, taskQueue, workflowBundle, activities, ...wishes.worker });
+      return worker.runUntil(async () => {
+        const handle = await env.client.workflow.start<typeof page>('page', { taskQueue, workflowId: taskQueue, args: [request, how] });
+        const [result] = await Promise.all([handle.result(), meanwhile(handle)]);
+        return result;
+      });
+    },
+  };
+}
+
+const incidentId = '0190f3c0-0000-7000-8000-000000000001';
+const common = () => ({
+  incident: {
+    id: incidentId,
+    workflowId: 'incident/diskSpaceCritical/app-1-var',
+    runbook: 'diskSpaceCritical',
+    title: 'Disk Space Critical',
+    severity: 'Critical' as const,
+    target: 'app-1:/var',
+    openedAt: Date.now(),
+    links: { console: 'http://127.0.0.1:8080/incidents/1', temporal: '' },
+  },
+  story: { wrong: 'Disk 93 % full', state: 'open', found: [], done: [], asked: [], next: 'Level 2 is paged in 15 min.' },
+});
+const part = (level: PagePart['level'], roles: Role[], more: Partial<PagePart> = {}): PagePart => ({ level, round: '1.0', roles, reason: 'due', ...more });
+const pageOf = (...parts: PagePart[]): PageRequest => ({ kind: 'page', ...common(), due: { dueAt: Date.now(), parts, late: false } });
+const shortOf = ({ deliveries }: PageResult) => deliveries.map(({ person, channel, attempts, repeats }) => ({ person, channel, attempts, repeats }));
+
+describe('a page', () => {
+  it('goes to everyone of the due moment once, with the key of incident, level, round and person', async () => {
+    const { office, send, accepted } = await world();
+    const request = pageOf(part(1, ['Primary', 'Secondary']));
+    const { deliveries, problems } = await send(request);
+    expect(problems).toEqual([]);
+    expect(office.letters.map(({ to, key }) => ({ to, key })).sort((a, b) => a.to.localeCompare(b.to))).toEqual([
+      { to: 'alice@example.com', key: `${incidentId}/1/1.0/alice` },
+      { to: 'bob@example.com', key: `${incidentId}/1/1.0/bob` },
+    ]);
+    for (const delivery of deliveries) {
+      expect(delivery.sentAt).toBeLessThanOrEqual(delivery.acceptedAt);
+      expect(delivery.acceptedAt).toBeLessThanOrEqual(Date.now());
+      expect(delivery).toMatchObject({ channel: 'email', attempts: 1, repeats: 0, late: false, dueAt: request.kind === 'page' && request.due.dueAt });
+    }
+    expect(accepted.map(({ channel, repeat }) => ({ channel, repeat }))).toEqual([
+      { channel: 'email', repeat: false },
+      { channel: 'email', repeat: false },
+    ]);
+  });
+
+  it('reaches a person with two roles by one mail, as the higher level', async () => {
+    const { office, send } = await world({ roles: { ...rota, CTO: ['alice'] } });
+    const { deliveries } = await send(pageOf(part(1, ['Primary'], { round: '1.1', reason: 'repeat' }), part(2, ['CTO'])));
+    expect(deliveries).toHaveLength(1);
+    expect(deliveries[0]).toMatchObject({ key: `${incidentId}/2/1.0/alice`, why: 'CTO (level 2), Primary (level 1)' });
+    expect(office.letters).toHaveLength(1);
+    expect(office.letters[0]?.subject).toBe('[Critical] Disk Space Critical on app-1:/var – Level 2');
+    expect(office.letters[0]?.text).toContain('Escalated to you: you hold it already');
+  });
+
+  it('repeats nobody else while one recipient is put off twice', async () => {
+    const { office, send, failed } = await world({ treat: (address, n) => (address.startsWith('bob') && n <= 2 ? 451 : 'accept') });
+    const result = await send(pageOf(part(1, ['Primary', 'Secondary', 'CTO'])));
+    expect(shortOf(result)).toEqual([
+      { person: 'alice', channel: 'email', attempts: 1, repeats: 0 },
+      { person: 'bob', channel: 'email', attempts: 3, repeats: 0 },
+      { person: 'carol', channel: 'email', attempts: 1, repeats: 0 },
+    ]);
+    expect(['alice', 'bob', 'carol'].map((id) => office.to(`${id}@example.com`).length)).toEqual([1, 1, 1]);
+    expect(failed.map(({ failure }) => failure)).toEqual(['retryable', 'retryable']);
+    expect(result.problems).toEqual([expect.stringMatching(/^bob was reached by email at try 3; before that email: mail to bob@example\.com: .*451 not now/)]);
+  });
+
+  it('is sent again with the same Message-ID, and counted, when the connection is cut before the answer', async () => {
+    const { office, send } = await world({ treat: (address, n) => (address.startsWith('alice') && n === 1 ? 'keep and cut' : 'accept') });
+    const result = await send(pageOf(part(1, ['Primary', 'Secondary'])));
+    expect(shortOf(result)).toEqual([
+      { person: 'alice', channel: 'email', attempts: 2, repeats: 1 },
+      { person: 'bob', channel: 'email', attempts: 1, repeats: 0 },
+    ]);
+    const [first, again, ...more] = office.to('alice@example.com');
+    expect(again?.messageId).toBe(first?.messageId);
+    expect(more).toEqual([]);
+    expect(office.to('bob@example.com')).toHaveLength(1);
+  });
+
+  it('goes out once the mail server is back', async () => {
+    let failures = 0;
+    let reopened: Promise<PostOffice> | undefined;
+    const { office, send } = await world({
+      onFailed: () => {
+        failures += 1;
+        if (failures === 2) reopened = openPostOffice(undefined, office.port);
+      },
+    });
+    await office.close();
+    const result = await send(pageOf(part(1, ['Primary'])));
+    const second = await reopened;
+    if (second === undefined) return expect.fail('the mail server was not away');
+    open.push(second);
+    expect(second.to('alice@example.com')).toHaveLength(1);
+    expect(result.deliveries[0]?.attempts).toBeGreaterThan(2);
+    expect(result.deliveries[0]?.repeats).toBe(0);
+    expect(result.problems.join()).toContain('ECONNREFUSED');
+  });
+
+  it('does not wait for a server that hangs: the others are reached, and the one left is sent again and counted', async () => {
+    const { office, send } = await world({
+      treat: (address, n) => (address.startsWith('alice') && n === 1 ? 'hang' : 'accept'),
+      parts: { sendTimeoutMs: 1_000 },
+    });
+    const result = await send(pageOf(part(1, ['Primary', 'Secondary'])));
+    expect(shortOf(result)).toEqual([
+      { person: 'alice', channel: 'email', attempts: 2, repeats: 1 },
+      { person: 'bob', channel: 'email', attempts: 1, repeats: 0 },
+    ]);
+    expect(office.letters).toHaveLength(2);
+  });
+
+  it('sends only what is missing when an attempt never comes back, and counts what may be a repeat', async () => {
+    const treat = (address: string, n: number): Treatment => (address.startsWith('alice') && n === 1 ? 'hang' : 'accept');
+    const { office, send } = await world({ treat, worker: { maxHeartbeatThrottleInterval: '100 ms' } });
+    const result = await send(pageOf(part(1, ['Primary', 'Secondary'])), 'short');
+    expect(shortOf(result)).toEqual([
+      { person: 'alice', channel: 'email', attempts: 2, repeats: 1 },
+      { person: 'bob', channel: 'email', attempts: 1, repeats: 0 },
+    ]);
+    expect(office.to('bob@example.com')).toHaveLength(1);
+  });
+
+  it('counts a repeat for everyone of whom the lost attempt could not tell', async () => {
+    const { office, send } = await world({ treat: (address, n) => (address.startsWith('alice') && n === 1 ? 'hang' : 'accept') });
+    const result = await send(pageOf(part(1, ['Primary', 'Secondary'])), 'short');
+    expect(result.deliveries.map(({ person, repeats }) => ({ person, repeats }))).toEqual([
+      { person: 'alice', repeats: 1 },
+      { person: 'bob', repeats: 1 },
+    ]);
+    const [first, again] = office.to('bob@example.com');
+    expect(again?.messageId).toBe(first?.messageId);
+  });
+
+  it('takes the next contact at once when an address is refused', async () => {
+    const { office, send } = await world({
+      treat: (address) => (address.startsWith('old') ? 550 : 'accept'),
+      people: { ...people, alice: { name: 'Alice', contacts: [{ email: 'old@example.com' }, { email: 'alice@example.com' }] } },
+    });
+    const result = await send(pageOf(part(1, ['Primary'])));
+    expect(shortOf(result)).toEqual([{ person: 'alice', channel: 'email 2', attempts: 2, repeats: 0 }]);
+    expect(result.problems).toEqual([expect.stringMatching(/^alice was reached by email 2 at try 2; before that email: .*550/)]);
+    expect(office.to('alice@example.com')).toHaveLength(1);
+  });
+
+  it('takes the next contact when the first has failed for more than a minute, retries included', async () => {
+    const { office, send, failed } = await world({
+      treat: (address) => (address.startsWith('old') ? 451 : 'accept'),
+      people: { ...people, alice: { name: 'Alice', contacts: [{ email: 'old@example.com' }, { email: 'alice@example.com' }] } },
+    });
+    const result = await send(pageOf(part(1, ['Primary'])));
+    // Tries at 0, 1, 3, 7, 15, 31, 61 and 91 s. The seventh is the first after a minute; this server dates an attempt by the
+    // end of the one before, so that here it is the eighth.
+    expect(failed.length).toBeGreaterThanOrEqual(7);
+    expect(failed.length).toBeLessThanOrEqual(8);
+    expect(result.deliveries[0]).toMatchObject({ channel: 'email 2', attempts: failed.length + 1 });
+    expect(office.to('alice@example.com')).toHaveLength(1);
+  });
+
+  it('stops when the incident no longer wants it', async () => {
+    let reached = (): void => {};
+    const hanging = new Promise<void>((resolve) => (reached = resolve));
+    const { send, office } = await world({
+      treat: () => {
+        reached();
+        return 'hang';
+      },
+      worker: { maxHeartbeatThrottleInterval: '100 ms' },
+    });
+    const sent = send(pageOf(part(1, ['Primary'])), 'patient', async (handle) => {
+      await hanging;
+      await handle.cancel();
+    });
+    await expect(sent).rejects.toMatchObject({ cause: { name: 'CancelledFailure' } });
+    expect(office.letters).toEqual([]);
+  });
+
+  it('says late when it leaves after its time', async () => {
+    const { office, send } = await world();
+    const request: PageRequest = { kind: 'page', ...common(), due: { dueAt: Date.now() - 120_000, parts: [part(1, ['Primary'])], late: false } };
+    expect((await send(request)).deliveries[0]?.late).toBe(true);
+    expect(office.letters[0]?.subject).toContain('Level 1 (late)');
+  });
+});
+
+describe('whom a page reaches', () => {
+  it('is the Escalation contact for a role that nobody holds, and says so', async () => {
+    const { send } = await world();
+    const result = await send(pageOf(part(2, ['Backend Engineer'])));
+    expect(result.deliveries).toHaveLength(1);
+    expect(result.deliveries[0]).toMatchObject({ person: 'carol', why: 'Escalation contact, standing in for Backend Engineer (level 2)' });
+    expect(result.problems).toEqual(['nobody who can be reached holds Backend Engineer: the Escalation contact is told instead']);
+  });
+
+  it('is the Escalation contact for a holder without an address', async () => {
+    const { send } = await world({ people: { carol: people['carol'] as Person, bob: { contacts: [] } } });
+    const result = await send(pageOf(part(1, ['Primary', 'Secondary'])));
+    expect(result.deliveries.map(({ person }) => person)).toEqual(['carol']);
+    expect(result.problems).toContain('bob, who holds Secondary, has no address on any channel');
+    expect(result.problems).toContain('alice, who holds Primary, has no address on any channel');
+  });
+
+  it('is the log, loudly, when there is nobody at all', async () => {
+    const { send, logged, office } = await world({ roles: {} });
+    const result = await send(pageOf(part(1, ['Primary'])));
+    expect(office.letters).toEqual([]);
+    expect(result.deliveries).toMatchObject([{ person: 'nobody', channel: 'log', key: `${incidentId}/1/1.0/nobody` }]);
+    expect(result.problems.join('\n')).toContain('NOBODY was told');
+    expect(logged).toMatchObject([{ level: 50, page: { subject: '[Critical] Disk Space Critical on app-1:/var – Level 1' } }]);
+  });
+});
+
+describe('questions and notices', () => {
+  const ask: Ask = {
+    id: '1.1',
+    step: 'Clean Failed Jobs',
+    act: 'Flush failed jobs',
+    command: 'php artisan queue:flush',
+    host: 'app-1',
+    risk: 'destructive',
+    undo: 'none',
+    evidence: '412 failed jobs',
+    expiresAt: null,
+  };
+
+  it('asks the people who were paged, once each', async () => {
+    const { office, send } = await world();
+    await send({ kind: 'ask', ...common(), asks: [ask, { ...ask, id: '1.2' }], people: ['alice', 'bob', 'alice'], dueAt: Date.now() });
+    expect(office.letters.map(({ key }) => key).sort()).toEqual([`${incidentId}/ask/1.1/alice`, `${incidentId}/ask/1.1/bob`]);
+    expect(office.letters[0]?.text).toContain(`responder approve ${incidentId} 1.2`);
+  });
+
+  it('asks the Escalation contact when nobody was paged yet', async () => {
+    const { send } = await world();
+    const { deliveries } = await send({ kind: 'ask', ...common(), asks: [ask], people: ['nobody'], dueAt: Date.now() });
+    expect(deliveries.map(({ person, why }) => ({ person, why }))).toEqual([{ person: 'carol', why: 'Escalation contact' }]);
+  });
+
+  it('tells a role and the people paged before, each once', async () => {
+    const { office, send } = await world();
+    await send({ kind: 'notice', ...common(), subject: 'told', roles: ['Primary', 'CTO'], people: ['alice'], dueAt: Date.now() });
+    expect(office.letters.map(({ key }) => key).sort()).toEqual([`${incidentId}/told/alice`, `${incidentId}/told/carol`]);
+  });
+});

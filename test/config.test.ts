@@ -1,0 +1,172 @@
+import { mkdtemp, readFile, rm, stat, writeFile, chmod } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ConfigError, loadConfig, signingSeed } from '../src/config.js';
+import { holders } from '../src/domain/roster.js';
+import { standardTimes } from '../src/domain/times.js';
+
+const example = new URL('../responder.example.yaml', import.meta.url).pathname;
+const env = {
+  AUTHOS_TOKEN: 'authos-token-0123456789',
+  AUTHOS_DATABASE_URL: 'postgresql://responder:hunter2@db-1:5432/authos',
+  ALERTMANAGER_TOKEN: 'alertmanager-0123456789',
+  MONITORING_TOKEN: 'monitoring-0123456789',
+  ALICE_TOKEN: 'alice-0123456789abcdef',
+  BOB_TOKEN: 'bob-0123456789abcdef',
+  SMTP_PASSWORD: 'smtp-hunter2',
+};
+const catalogue = [{ type: 'diskSpaceCritical', steps: ['Clear Old Logs', 'Archive Old Data'] }];
+const minimal = `
+environments: { production: { authos: { url: https://auth.example.com, token: env:AUTHOS_TOKEN } } }
+hosts: { app-1: { environment: production, root: /var/www/authos } }
+`;
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'responder-config-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+let files = 0;
+async function written(yaml: string): Promise<string> {
+  const file = join(folder, `responder-${files++}.yaml`);
+  await writeFile(file, yaml);
+  return file;
+}
+
+async function problemsOf(yaml: string, variables: Record<string, string> = env): Promise<string[]> {
+  const file = await written(yaml);
+  try {
+    loadConfig({ file, env: variables, catalogue });
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems.map(({ path, message }) => `${path}: ${message}`);
+    throw error;
+  }
+  return [];
+}
+
+describe('the configuration', () => {
+  it('loads the example with the variables of .env.example', async () => {
+    const variables = await readFile(new URL('../.env.example', import.meta.url), 'utf8');
+    const named = [...variables.matchAll(/^([A-Z_]+)=/gm)].map(([, name]) => name);
+    expect(named).toEqual(expect.arrayContaining(Object.keys(env)));
+
+    const config = loadConfig({ file: example, env: { ...env, TEMPORAL_ADDRESS: 'temporal:7233' }, catalogue });
+    expect(config.hosts['app-1']).toMatchObject({ name: 'app-1', environment: 'production', user: 'www-data', protectedLogs: ['audit', 'security'] });
+    expect(config.environments.production?.authos.token.reveal()).toBe(env.AUTHOS_TOKEN);
+    expect(config.temporal.address).toBe('temporal:7233');
+    expect(config.people.alice?.contacts).toEqual([{ email: 'alice@example.com' }, { email: 'alice@phone.example.com' }]);
+    expect(holders(config.roster, 'Primary', 0)).toEqual({ people: ['alice'] });
+    expect(holders(config.roster, 'Backend Engineer', 0)).toEqual({ people: ['bob'] });
+  });
+
+  it('fills a minimal file with the contacts and times of the runbooks', async () => {
+    const config = loadConfig({ file: await written(minimal), env });
+    expect(config.times).toEqual(standardTimes);
+    expect(config.environments.production?.domains).toEqual(['auth.example.com']);
+    expect(holders(config.roster, 'Engineering Manager', 0)).toEqual({ people: ['engineering-manager'] });
+    expect(holders(config.roster, '24/7 Hotline', 0)).toEqual({ people: ['engineering-manager'], standInFor: '24/7 Hotline' });
+    expect(config.people.dba?.contacts).toEqual([{ email: 'dba@example.com' }]);
+    expect(config.state).toBe(join(folder, 'var/state'));
+  });
+
+  it('scales every duration after its own has replaced the standard one', async () => {
+    const config = loadConfig({ file: await written(`${minimal}times: { scale: 0.5, approvalExpires: 4m, samples: 2 }`), env });
+    expect(config.times).toMatchObject({ approvalExpires: 120_000, minute: 30_000, samples: 2 });
+  });
+
+  it('reads secrets from files without their line break', async () => {
+    const token = join(folder, 'token');
+    await writeFile(token, 'from-a-file-0123456789\n');
+    const config = loadConfig({ file: await written(`${minimal}sources: { grafana: { token: "file:${token}" } }`), env });
+    expect(config.sources.grafana?.token.reveal()).toBe('from-a-file-0123456789');
+  });
+
+  it('shows no secret in text, JSON or the inspector', () => {
+    const config = loadConfig({ file: example, env: { ...env, TEMPORAL_API_KEY: 'temporal-api-key' } });
+    const shown = JSON.stringify(config) + inspect(config, { depth: null }) + String(config.people.alice?.token);
+    for (const secret of [...Object.values(env), 'temporal-api-key']) expect(shown).not.toContain(secret);
+    expect(config.temporal.connection()).toMatchObject({ apiKey: 'temporal-api-key' });
+  });
+
+  it.each([
+    ['a setting nobody knows', `${minimal}colour: red`, ['colour: is not a setting']],
+    ['a host of no environment', minimal.replace('environment: production', 'environment: staging'), ['hosts.app-1.environment: no such environment (got "staging"); there are production', 'environments.production: no host belongs to it']],
+    ['an address that is none', `${minimal}people: { eve: { email: nowhere } }`, ['people.eve.email: must be an email address (got "nowhere")']],
+    ['a person nobody can page', `${minimal}people: { eve: { name: Eve } }`, ['people.eve: needs an email or contacts, or nobody can page them']],
+    ['a role that does not exist', `${minimal}roles: { Janitor: [dba] }`, [/^roles\.Janitor: /]],
+    ['a role held by nobody known', `${minimal}roles: { CTO: [mallory] }`, [/^roles\.CTO: no such person \(got "mallory"\)/]],
+    ['no escalation contact', `${minimal}roles: { Escalation contact: [] }`, ['roles.Escalation contact: must have a holder: others fall back to it']],
+    ['a duration without a unit', `${minimal}times: { watch: 10 }`, ['times.watch: must be string (got 10)']],
+    ['a duration of no length', `${minimal}times: { watch: 0s }`, ['times.watch: must be a duration such as 20s, 15m, 1.5h or 7d (got "0s")']],
+    ['a secret in the open', `${minimal}sources: { grafana: { token: hunter2-hunter2-hunter2 } }`, ['sources.grafana.token: must be a reference, env:NAME or file:/path, not the secret itself']],
+    ['a variable that is not set', `${minimal}sources: { grafana: { token: "env:NOT_SET" } }`, ['sources.grafana.token: the environment variable NOT_SET is not set']],
+    ['one token for two', `${minimal}sources: { a: { token: "env:BOB_TOKEN" }, b: { token: "env:BOB_TOKEN" } }`, ['sources.b.token: is the same token as sources.a.token']],
+    ['a runbook that does not exist', `${minimal}automation: { diskFull: never }`, [/^automation\.diskFull: is neither a risk/]],
+    ['a step that does not exist', `${minimal}automation: { diskSpaceCritical/Reboot: never }`, ['automation.diskSpaceCritical/Reboot: diskSpaceCritical has no such step; it has Clear Old Logs, Archive Old Data']],
+    ['a policy that does not exist', `${minimal}automation: { safe: perhaps }`, ['automation.safe: must be one of "as specified", "ask", "never" (got "perhaps")']],
+    ['a path that climbs', minimal.replace('/var/www/authos', '/var/www/../../etc'), [/^hosts\.app-1\.root: must be an absolute path without "\.\."/]],
+    ['an unknown mount as default', `${minimal}defaults: { host: app-1, mount: /srv }`, ['defaults.mount: no such mount of app-1 (got "/srv"); there are /']],
+    ['a URL with a password', minimal.replace('https://auth', 'https://user:hunter2@auth'), ['environments.production.authos.url: must not hold a user or password']],
+    ['an empty file', '', ['environments: at least one is needed', 'hosts: at least one is needed']],
+  ])('refuses %s', async (_what, yaml, expected) => {
+    const problems = await problemsOf(yaml);
+    expect(problems).toHaveLength(expected.length);
+    expected.forEach((problem, index) => (typeof problem === 'string' ? expect(problems[index]).toBe(problem) : expect(problems[index]).toMatch(problem)));
+    expect(problems.join()).not.toContain('hunter2');
+  });
+
+  it('lists the problems of every section at once', async () => {
+    const problems = await problemsOf(`
+environments: { production: { authos: { url: ftp://auth.example.com, token: env:MISSING } } }
+hosts: { app-1: { environment: staging, root: relative, timeZone: Mars/Olympus } }
+people: { eve: { email: nowhere } }
+http: { port: 99999 }
+automation: { everything: never }
+`);
+    const paths = problems.map((problem) => problem.split(':')[0]);
+    expect(paths).toEqual([
+      'environments.production.authos.url',
+      'environments.production.authos.token',
+      'hosts.app-1.root',
+      'hosts.app-1.timeZone',
+      'people.eve.email',
+      'http.port',
+      'automation.everything',
+    ]);
+  });
+
+  it.each([
+    ['broken YAML', 'hosts: { app-1: [', /at line 1/],
+    ['a list', '- a\n- b', /must be a mapping/],
+    ['a key given twice', `${minimal}state: a\nstate: b`, /unique/],
+  ])('names the place of %s', async (_what, yaml, expected) => {
+    expect((await problemsOf(yaml)).join('\n')).toMatch(expected);
+  });
+
+  it('says which file is missing and how to name another', () => {
+    const file = join(folder, 'nowhere.yaml');
+    expect(() => loadConfig({ env: { RESPONDER_CONFIG: file } })).toThrow(`${file} can't be used`);
+    expect(() => loadConfig({ env: { RESPONDER_CONFIG: file } })).toThrow('RESPONDER_CONFIG names the file');
+  });
+});
+
+describe('the signing key', () => {
+  it('is made once, readable by its owner only, also by servers that start together', async () => {
+    const state = join(folder, 'fresh');
+    const seeds = await Promise.all(Array.from({ length: 8 }, () => signingSeed({ state })));
+    expect(new Set(seeds.map((seed) => Buffer.from(seed).toString('hex'))).size).toBe(1);
+    expect((await stat(join(state, 'signing-key'))).mode & 0o777).toBe(0o600);
+  });
+
+  it('is refused when others may read it, or when it is no key', async () => {
+    const state = join(folder, 'open');
+    await signingSeed({ state });
+    await chmod(join(state, 'signing-key'), 0o644);
+    await expect(signingSeed({ state })).rejects.toThrow('others may read it (mode 644)');
+    await writeFile(join(state, 'signing-key'), 'not a key');
+    await expect(signingSeed({ state })).rejects.toThrow('is not an Ed25519 seed');
+  });
+});

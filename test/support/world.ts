@@ -1,0 +1,235 @@
+import { randomUUID } from 'node:crypto';
+import type { WorkflowHandle } from '@temporalio/client';
+import { Client } from '@temporalio/client';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { DefaultLogger, Runtime, type Worker } from '@temporalio/worker';
+import { ed25519 } from '@noble/curves/ed25519.js';
+import { uuidv7 } from 'uuidv7';
+import { findBinary } from '../../sandbox/servers/binaries.js';
+import { controlActivities } from '../../src/activities/control.js';
+import { pageActivities } from '../../src/activities/pages.js';
+import type { Channel, Message } from '../../src/channels/channel.js';
+import type { PersonAction, SignedAction } from '../../src/domain/action.js';
+import type { Alert } from '../../src/domain/alert.js';
+import type { IncidentView } from '../../src/domain/incident.js';
+import type { IncidentStart } from '../../src/domain/messages.js';
+import { holders, standardRoles } from '../../src/domain/roster.js';
+import type { Runbook } from '../../src/domain/runbook.js';
+import { searchAttributes } from '../../src/domain/search-attributes.js';
+import { publicKeyOf, sign } from '../../src/domain/signing.js';
+import { standardTimes } from '../../src/domain/times.js';
+import { hostWorker, incidentWorker, pageWorker, runWorker } from '../../src/workers/build.js';
+import { queues } from '../../src/workflows/names.js';
+import { testBundles } from './bundles.js';
+import { practiceRunbook } from './practice-runs.js';
+
+const seed = ed25519.utils.randomSecretKey();
+const minute = 60_000;
+const people = ['ops-primary', 'ops-secondary', 'engineering-manager', 'cto', 'dba', 'infra', 'security', 'hotline', 'alice'];
+
+/** A message that left for a person: `role-holder@minute` is what tests look at. */
+export interface Sent extends Message {
+  /** Minutes since time zero, by the server's clock, rounded down. */
+  minute: number;
+}
+
+/** A time-skipping server with the incident, page and run workers on it; owned by one test file. */
+export interface World {
+  env: TestWorkflowEnvironment;
+  reports: Map<string, IncidentView>;
+  close(): Promise<void>;
+  /** Replaces a worker that a test has ended. */
+  restart(which: 'incidents' | 'pages' | 'runs'): Promise<void>;
+  end(which: 'incidents' | 'pages' | 'runs'): Promise<void>;
+  /** Opens an incident on a host of its own, whose activities are given. */
+  open(options: {
+    activities?: object;
+    runbook?: Runbook;
+    /** Workflow type of its runs; `practice` if not given. */
+    runs?: string;
+    /** Shared with other incidents; one of its own if not given. */
+    environment?: string;
+    start?: Partial<IncidentStart>;
+    alert?: Partial<Alert>;
+  }): Promise<TestIncident>;
+  sent: Sent[];
+  /** Called for each message before it is accepted; may throw. */
+  onSend: (message: Message) => Promise<void>;
+}
+
+export interface TestIncident {
+  handle: WorkflowHandle;
+  start: IncidentStart;
+  host: string;
+  view(): Promise<IncidentView>;
+  /** Skips time. */
+  pass(minutes: number): Promise<void>;
+  /** Lets what is due now happen, without skipping more than a moment. */
+  until(holds: (view: IncidentView) => boolean, what: string): Promise<IncidentView>;
+  act(action: PersonAction, person?: string): Promise<string>;
+  /** The refusal of an update's validator. */
+  refused(action: PersonAction | SignedAction): Promise<string>;
+  alert(more?: Partial<Alert>): Promise<void>;
+  /** `person @ minute` of every page so far, repeats and questions included. */
+  pages(): string[];
+  /** `level/round person @ minute` of the ladder's pages so far. */
+  paged(): string[];
+  /** `person @ minute` of the notices: all-clears, reminders, failed undos. */
+  told(): string[];
+  now(): Promise<number>;
+}
+
+/** Starts a world. Its clock is shared by the tests of a file, and only moves when a test passes time. */
+export async function openWorld(): Promise<World> {
+  quietRuntime();
+  const env = await TestWorkflowEnvironment.createTimeSkipping({
+    server: { executable: { type: 'existing-path', path: await findBinary('temporal-test-server') } },
+  });
+  await env.connection.operatorService.addSearchAttributes({
+    namespace: 'default',
+    searchAttributes: { Runbook: 2, Severity: 2, IncidentState: 2, Target: 2, WaitingFor: 2, EscalationLevel: 3, NextEscalationAt: 6 },
+  });
+  const { incidents, runs } = await testBundles();
+  const parts = { connection: env.nativeConnection, namespace: 'default' };
+  const client = new Client({ connection: env.connection, namespace: 'default' });
+  const control = controlActivities({ client });
+  const reports = new Map<string, IncidentView>();
+  const hosts: { worker: Worker; run: Promise<void> }[] = [];
+  const running = new Map<string, { worker: Worker; run: Promise<void> }>();
+
+  const channel: Channel = {
+    name: 'test',
+    addressOf: () => 'somewhere',
+    async send(message) {
+      await world.onSend(message);
+      const acceptedAt = await env.currentTimeMs();
+      world.sent.push({ ...message, minute: Math.floor((acceptedAt - zero.get(message.key.split('/')[0] ?? '')!) / minute) });
+      return { acceptedAt, answer: 'ok' };
+    },
+    close: async () => undefined,
+  };
+  const zero = new Map<string, number>();
+  const build = {
+    incidents: () => incidentWorker(parts, incidents),
+    runs: () => runWorker(parts, runs, control),
+    pages: () =>
+      pageWorker(parts, {
+        ...pageActivities({
+          holders: (role, at) => holders({ roles: { ...standardRoles, '24/7 Hotline': ['hotline'] } }, role, at),
+          people: Object.fromEntries(people.map((id) => [id, { name: id, contacts: [{ email: `${id}@example.com` }] }])),
+          channels: [channel],
+          log: channel,
+        }),
+        storeReport: async (view) => {
+          reports.set(view.incident.id, view);
+          return { file: `${view.incident.id}.md` };
+        },
+        bar: control.bar,
+        letIn: control.letIn,
+      }),
+  };
+  const begin = async (which: keyof typeof build): Promise<void> => {
+    const worker = await build[which]();
+    running.set(which, { worker, run: worker.run() });
+  };
+  const finish = async (one: { worker: Worker; run: Promise<void> } | undefined): Promise<void> => {
+    if (!one) return;
+    if (one.worker.getState() === 'RUNNING') one.worker.shutdown();
+    await one.run;
+  };
+
+  const world: World = {
+    env,
+    reports,
+    sent: [],
+    onSend: async () => undefined,
+    restart: begin,
+    async end(which) {
+      await finish(running.get(which));
+      running.delete(which);
+    },
+    async close() {
+      await Promise.all([...running.values(), ...hosts].map(finish));
+      await env.teardown();
+    },
+    async open({ activities, runbook = practiceRunbook, runs: type = 'practice', environment, start: more = {}, alert: alertMore = {} }) {
+      const host = `app-${randomUUID().slice(0, 8)}`;
+      if (activities) {
+        const worker = await hostWorker(parts, host, activities);
+        hosts.push({ worker, run: worker.run() });
+      }
+      const at = await env.currentTimeMs();
+      const alert: Alert = {
+        source: 'test', status: 'firing', runbook: type, target: host, targetIsClear: true, severity: runbook.severity,
+        title: 'It is broken', description: '', labels: {}, acceptedAt: at, ...alertMore,
+      };
+      const workflowId = `incident/${type}/${host}`;
+      const start: IncidentStart = {
+        v: 1, id: uuidv7(), alert, severity: runbook.severity,
+        place: { name: `${host}:/data`, environment: environment ?? host, host, hosts: [host], mount: '/data' },
+        ladder: runbook.ladder, times: standardTimes, automation: {}, publicKeys: [publicKeyOf(seed)],
+        links: { console: 'http://console', temporal: `http://ui/${encodeURIComponent(workflowId)}` },
+        runbook: { title: runbook.title, prevention: runbook.prevention }, ...more,
+      };
+      zero.set(start.id, at);
+      const handle = await client.workflow.signalWithStart('incident', {
+        workflowId, taskQueue: queues.incidents, args: [start], signal: 'alert', signalArgs: [alert],
+        typedSearchAttributes: [{ key: searchAttributes.runbook, value: type }],
+      });
+      const signed = (action: PersonAction, person: string): SignedAction =>
+        sign({ v: 1, id: randomUUID(), incidentId: start.id, person, via: 'cli', at: Date.now(), action }, seed);
+      const mine = (): Sent[] => world.sent.filter((m) => m.key.startsWith(start.id));
+      const incident: TestIncident = {
+        handle, start, host,
+        view: () => handle.query<IncidentView>('show'),
+        pass: (minutes) => env.sleep(Math.round(minutes * minute)),
+        async until(holds, what) {
+          for (let tries = 0; tries < 600; tries += 1) {
+            const view = await incident.view();
+            if (holds(view)) return view;
+            await env.sleep(tries < 10 ? 50 : 1_000); // of the server's time: real work goes on meanwhile
+          }
+          throw new Error(`${what} did not happen; ${JSON.stringify(await incident.view(), null, 1)}`);
+        },
+        async act(action, person = 'alice') {
+          const { said } = await handle.executeUpdate<{ said: string }, [SignedAction]>(action.kind, { args: [signed(action, person)] });
+          return said;
+        },
+        async refused(action) {
+          const input = 'signature' in action ? action : signed(action, 'alice');
+          const kind = 'signature' in action ? action.action.kind : action.kind;
+          const said = await handle.executeUpdate(kind, { args: [input] }).catch((error: unknown) => error);
+          if (!(said instanceof Error)) throw new Error(`not refused: ${JSON.stringify(said)}`);
+          return said.cause instanceof Error ? said.cause.message : said.message;
+        },
+        async alert(again = {}) {
+          await handle.signal('alert', { ...alert, acceptedAt: await env.currentTimeMs(), ...again });
+        },
+        pages: () => mine().map((m) => `${m.person.id} @ ${m.minute}`),
+        paged: () =>
+          mine().flatMap((m) => {
+            const [, level, round] = m.key.split('/');
+            return /^(\d+|last resort)$/.test(level ?? '') ? [`${level}/${round} ${m.person.id} @ ${m.minute}`] : [];
+          }),
+        told: () => mine().flatMap((m) => (m.urgency === 'normal' ? [`${m.person.id} @ ${m.minute}`] : [])),
+        now: () => env.currentTimeMs(),
+      };
+      return incident;
+    },
+  };
+  await Promise.all((['incidents', 'runs', 'pages'] as const).map(begin));
+  return world;
+}
+
+let quieted = false;
+/** The SDK's own log only where a test asks for it: LOG=1. */
+export function quietRuntime(): void {
+  if (quieted) return;
+  quieted = true;
+  Runtime.install({
+    logger: new DefaultLogger(process.env['LOG'] ? 'INFO' : 'ERROR', (entry) => {
+      if (process.env['LOG']) console.error(entry.level, entry.message, entry.meta ?? '');
+    }),
+    telemetryOptions: { logging: { forward: {}, filter: process.env['LOG'] ? 'WARN' : 'ERROR' } },
+  });
+}
