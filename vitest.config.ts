@@ -1,9 +1,13 @@
 import { defineConfig } from 'vitest/config';
 
+/** Where .ci/run wants the results as JSON, to count them. */
+const results = process.env['RESPONDER_TEST_RESULTS'];
+
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    reporters: results ? ['default', ['json', { outputFile: results }]] : ['default'],
   },
 });

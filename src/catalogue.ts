@@ -1,6 +1,12 @@
-import type { Runbook } from './domain/runbook.js';
-import { diskSpaceCriticalRunbook } from './workflows/disk-space-critical.js';
-import { generalTroubleshootingRunbook } from './workflows/general-troubleshooting.js';
+import { cacheSystemFailureProcedure } from './workflows/cache-system-failure.js';
+import { databaseConnectionFailuresProcedure } from './workflows/database-connection-failures.js';
+import { diskSpaceCriticalProcedure } from './workflows/disk-space-critical.js';
+import { generalTroubleshootingProcedure } from './workflows/general-troubleshooting.js';
+import { highApiResponseTimesProcedure } from './workflows/high-api-response-times.js';
+import { highErrorRateProcedure } from './workflows/high-error-rate.js';
+import { oauthSystemFailureProcedure } from './workflows/oauth-system-failure.js';
+import { sslCertificateExpiryProcedure } from './workflows/ssl-certificate-expiry.js';
+import type { Procedure } from './workflows/step.js';
 
 /** Every runbook, as data. The workflows behind them are listed in src/workflows/index.ts; a test compares both. */
-export const runbooks: readonly Runbook[] = [diskSpaceCriticalRunbook, generalTroubleshootingRunbook];
+export const runbooks: readonly Procedure[] = [cacheSystemFailureProcedure, databaseConnectionFailuresProcedure, diskSpaceCriticalProcedure, generalTroubleshootingProcedure, highApiResponseTimesProcedure, highErrorRateProcedure, oauthSystemFailureProcedure, sslCertificateExpiryProcedure];

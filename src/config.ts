@@ -21,7 +21,7 @@ import type { Environment, Secret } from './config/secret.js';
 export { ConfigError } from './config/problems.js';
 export { Secret } from './config/secret.js';
 export { signingSeed } from './config/signing-key.js';
-export type { Contact, Person } from './config/people.js';
+export type { Person } from './config/people.js';
 
 /** A host, and what else alerts call it. */
 export type ConfiguredHost = Host & { aliases: string[] };
@@ -29,8 +29,10 @@ export type ConfiguredHost = Host & { aliases: string[] };
 /** One AuthOS: where it answers, its database, and the names that its alerts may use. */
 export interface EnvironmentConfig {
   name: string;
-  authos: { url: string; token: Secret };
-  database?: { name: string; url: Secret };
+  authos: { url: string; token: Secret; testUser?: string };
+  database?: { name: string; url: Secret; adminUrl?: Secret; dataFolder: string; maxConnectionsAtMost: number };
+  /** The Redis of the cache, and the store in config/cache.php that is on it. */
+  redis?: { url: Secret; store: string };
   stores: string[];
   queues: string[];
   webhooks: string[];

@@ -1,12 +1,13 @@
 import { runbooks } from './catalogue.js';
+import { automationNames, plainRunbook } from './catalogue/plain.js';
 import { ConfigError, loadConfig } from './config.js';
 import { serve } from './http/serve.js';
 import { createLogger } from './log.js';
 
 async function main(): Promise<void> {
-  const config = loadConfig({ catalogue: runbooks });
+  const config = loadConfig({ catalogue: automationNames(runbooks) });
   const logger = createLogger(config);
-  const server = await serve({ config, runbooks, logger });
+  const server = await serve({ config, runbooks: runbooks.map(plainRunbook), logger });
   const stop = (signal: string): void => {
     logger.info({ signal }, 'closing');
     server.close().catch((error: unknown) => {

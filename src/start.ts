@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { runbooks } from './catalogue.js';
+import { automationNames } from './catalogue/plain.js';
 import { ConfigError, loadConfig } from './config.js';
 import { createLogger } from './log.js';
 import { allRoles } from './workers/roles.js';
@@ -16,7 +17,7 @@ const startAgainAfterMs = 2_000;
 
 async function main(): Promise<void> {
   if (process.argv.includes('--help') || process.argv.includes('-h')) return console.log(help);
-  const config = loadConfig({ catalogue: runbooks });
+  const config = loadConfig({ catalogue: automationNames(runbooks) });
   const logger = createLogger(config);
   const stopping = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stopping.abort());

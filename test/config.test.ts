@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runbooks } from '../src/catalogue.js';
+import { automationNames } from '../src/catalogue/plain.js';
 import { ConfigError, loadConfig, signingSeed } from '../src/config.js';
 import { holders } from '../src/domain/roster.js';
 import { standardTimes } from '../src/domain/times.js';
@@ -48,12 +50,12 @@ async function problemsOf(yaml: string, variables: Record<string, string> = env)
 }
 
 describe('the configuration', () => {
-  it('loads the example with the variables of .env.example', async () => {
+  it('loads the example, whose automation names steps that there are, with the variables of .env.example', async () => {
     const variables = await readFile(new URL('../.env.example', import.meta.url), 'utf8');
     const named = [...variables.matchAll(/^([A-Z_]+)=/gm)].map(([, name]) => name);
     expect(named).toEqual(expect.arrayContaining(Object.keys(env)));
 
-    const config = loadConfig({ file: example, env: { ...env, TEMPORAL_ADDRESS: 'temporal:7233' }, catalogue });
+    const config = loadConfig({ file: example, env: { ...env, TEMPORAL_ADDRESS: 'temporal:7233' }, catalogue: automationNames(runbooks) });
     expect(config.hosts['app-1']).toMatchObject({ name: 'app-1', environment: 'production', user: 'www-data', protectedLogs: ['audit', 'security'] });
     expect(config.environments.production?.authos.token.reveal()).toBe(env.AUTHOS_TOKEN);
     expect(config.temporal.address).toBe('temporal:7233');

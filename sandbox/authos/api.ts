@@ -4,6 +4,7 @@ import Fastify from 'fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { RunningConfig } from '../bin/lib/config.mjs';
 import { withDatabase } from '../bin/lib/database.mjs';
+import { addApplication } from './application.js';
 import type { Counters } from './counters.js';
 import { today, withCache } from './counters.js';
 import type { Check } from './health.js';
@@ -12,6 +13,8 @@ import type { LogLine } from './logs.js';
 import { metrics } from './metrics.js';
 
 export interface ApiParts {
+  /** Application root. */
+  root: string;
   config: () => RunningConfig;
   checks: Record<string, () => Promise<Check>>;
   counters: Counters;
@@ -64,6 +67,10 @@ export async function buildApi(parts: ApiParts): Promise<FastifyInstance> {
     monitoring.addHook('preHandler', (request, reply) => authenticate(config(), request, reply));
     addMonitoring(monitoring, parts);
   }, { prefix: '/api/v1/monitoring' });
+  await app.register(async (application) => {
+    application.addHook('preHandler', (request, reply) => authenticate(config(), request, reply));
+    addApplication(application, { root: parts.root, config, log, countSlowQuery: () => counters.countPerformance('slowQueries') });
+  }, { prefix: '/api/v1' });
   return app;
 }
 

@@ -2,6 +2,7 @@ import { generateKeyPair, randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { appCode } from './app-code.js';
 
 export interface AppSettings {
   url: string;
@@ -14,6 +15,8 @@ export interface AppSettings {
 /** Lays out the application's root, its volume already in place: artisan, `.env`, config, routes, storage, OAuth keys. */
 export async function layOutApplication(root: string, settings: AppSettings): Promise<void> {
   const folders = [
+    'app/Models',
+    'app/Queries',
     'bootstrap/cache',
     'config',
     'database/migrations',
@@ -34,6 +37,7 @@ export async function layOutApplication(root: string, settings: AppSettings): Pr
   });
   const files: Record<string, string> = {
     ...texts,
+    ...appCode,
     '.env': envOf(settings),
     'storage/oauth-private.key': keys.privateKey,
     'storage/oauth-public.key': keys.publicKey,
@@ -73,6 +77,7 @@ REDIS_PASSWORD=${redis.password ?? 'null'}
 REDIS_CACHE_DB=1
 
 RATE_LIMIT_AUTH=10
+DIRECTORY_CACHE_SECONDS=300
 `;
 }
 
@@ -132,6 +137,10 @@ return [
         'cache' => ['host' => env('REDIS_HOST'), 'port' => env('REDIS_PORT'), 'password' => env('REDIS_PASSWORD'), 'database' => env('REDIS_CACHE_DB', '1')],
     ],
 ];
+`,
+  'config/directory.php': `<?php
+
+return ['cache_seconds' => (int) env('DIRECTORY_CACHE_SECONDS', 300)];
 `,
   'config/logging.php': `<?php
 

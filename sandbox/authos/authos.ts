@@ -21,12 +21,15 @@ import { cacheCounters } from './counters.js';
 import { archiveFolder, ownFolder } from './folders.js';
 import { healthChecks } from './health.js';
 import { writeHome } from './home.js';
+import { openHttps } from './https.js';
+import type { Https } from './https.js';
 import { inventoryOf } from './inventory.js';
 import type { Inventory } from './inventory.js';
 import type { LogLine } from './logs.js';
 import { writeLogLine } from './logs.js';
 import { startParts } from './parts.js';
 import { migrate } from './schema.js';
+import { serviceVerbs } from './services.js';
 
 export interface AuthosOptions {
   /** Everything is in here; made if missing, and emptied by `stop()`. */
@@ -67,6 +70,10 @@ export interface Authos {
   readonly postgres: PostgresServer;
   readonly valkey: ValkeyServer;
   readonly counters: Counters;
+  /** HTTPS in front of the API; nothing listens there until a certificate is served. */
+  readonly https: Https;
+  /** Where the config says a backup of the OAuth keys lies; empty. */
+  readonly keyBackup: string;
   /** How often `herd restart` was run. */
   readonly restarts: number;
   /** The config that the application runs with at this moment. */
@@ -78,6 +85,8 @@ export interface Authos {
   /** One query as the application's user. */
   sql<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
   log(line: LogLine): Promise<boolean>;
+  /** Aborts when `stop()` begins: for what a fault keeps doing. */
+  readonly closing: AbortSignal;
   /** Ends servers, mount and files. Safe to repeat. Throws what could not be taken away. */
   stop(): Promise<void>;
 }
@@ -110,7 +119,6 @@ async function build(options: AuthosOptions, undo: Cleanup): Promise<Authos> {
   const volume = {
     mount: join(root, 'storage'),
     stateFolder: state,
-    capacityFile: join(state, 'capacity.json'),
     bytes: options.capacityBytes ?? 64 * 1024 * 1024,
     inodes: options.capacityInodes ?? 10_000,
     owner: user,
@@ -148,6 +156,7 @@ async function build(options: AuthosOptions, undo: Cleanup): Promise<Authos> {
     return writeLogLine(root, user, line, { timezone: app.timezone, format: logging.format, env: app.env });
   };
   const parts = {
+    root,
     config,
     counters,
     log,
@@ -155,6 +164,7 @@ async function build(options: AuthosOptions, undo: Cleanup): Promise<Authos> {
     metricsCachedFor: options.metricsCachedFor ?? 300_000,
     monitoringPerMinute: options.monitoringPerMinute ?? 120,
   };
+  const closing = new AbortController();
   let restarts = 0;
   let api: FastifyInstance | undefined;
   const serve = async () => {
@@ -164,13 +174,20 @@ async function build(options: AuthosOptions, undo: Cleanup): Promise<Authos> {
   undo.add('API', async () => api?.close());
   await serve();
 
+  const https = await openHttps({ folder: join(folder, 'tls'), domain: `${name}.authos.test`, port: await getPort({ host: '127.0.0.1' }), upstream: url });
+  undo.add('HTTPS', () => https.close());
+  const keyBackup = join(folder, 'key-backup');
+  await mkdir(keyBackup, { mode: 0o700 });
+
   const control = await openControl({
+    'https/reload': () => https.reload().then(() => 'reloaded'),
     'application/restart': async () => {
       await api?.close();
       await serve();
       restarts++;
       return 'restarted';
     },
+    ...serviceVerbs({ postgres, valkey }),
     'capacity/usage': async () => JSON.stringify(await capacity.usage()),
   });
   undo.add('control', () => control.close());
@@ -189,11 +206,13 @@ async function build(options: AuthosOptions, undo: Cleanup): Promise<Authos> {
 
   const sql = <Row extends pg.QueryResultRow>(text: string, values?: unknown[]) => query<Row>(postgres.url, timeZone, text, values);
   const monitoringToken = randomBytes(24).toString('base64url');
-  const [client] = await sql<{ id: string }>("insert into oauth_clients (name) values ('Monitoring') returning id");
+  const [client] = await sql<{ id: string }>("insert into oauth_clients (name) values ('AuthOS Personal Access Client') returning id");
   await sql("insert into oauth_access_tokens (id, client_id, name, expires_at) values ($1, $2, 'monitoring', localtimestamp + interval '1 year')", [
     tokenId(monitoringToken),
     client?.id,
   ]);
+  const testUser = 'probe@authos.test';
+  await sql("insert into users (name, email, password) values ('Probe', $1, 'x')", [testUser]);
 
   return {
     name,
@@ -207,6 +226,8 @@ async function build(options: AuthosOptions, undo: Cleanup): Promise<Authos> {
     postgres,
     valkey,
     counters,
+    https,
+    keyBackup,
     get restarts() {
       return restarts;
     },
@@ -215,8 +236,12 @@ async function build(options: AuthosOptions, undo: Cleanup): Promise<Authos> {
     log,
     env: () => ({ ...process.env, SANDBOX_HOME: homeFile, PATH: `${bin}${delimiter}${process.env['PATH'] ?? ''}` }),
     inventory: () =>
-      inventoryOf({ name, environment, root, archive, records, bin, mount: capacity.mount, user: user.name, timeZone, url, monitoringToken, postgres, valkey }),
-    stop: () => undo.run(),
+      inventoryOf({ name, environment, root, archive, records, bin, mount: capacity.mount, user: user.name, timeZone, url, monitoringToken, testUser, keyBackup, https, postgres, valkey }),
+    closing: closing.signal,
+    async stop() {
+      closing.abort();
+      await undo.run();
+    },
   };
 }
 

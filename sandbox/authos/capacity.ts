@@ -1,4 +1,4 @@
-import { mkdir, readFile, realpath, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, realpath, statfs } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { usageOf } from '../bin/lib/usage.mjs';
@@ -26,9 +26,8 @@ export interface Capacity {
 
 export interface CapacityOptions {
   mount: string;
-  /** State of the shim, and the log of the mount. */
+  /** For the log of the mount. */
   stateFolder: string;
-  capacityFile: string;
   bytes: number;
   inodes: number;
   owner: { uid: number; gid: number };
@@ -74,22 +73,18 @@ async function mountTmpfs({ mount, stateFolder, bytes, inodes, owner }: Capacity
 /** From the kernel's linux/magic.h. */
 const tmpfsMagic = 0x01021994;
 
-async function shim({ mount, capacityFile, bytes, inodes }: CapacityOptions): Promise<Capacity> {
-  await writeFile(capacityFile, JSON.stringify({ bytes, inodes }));
-  const read = async () => JSON.parse(await readFile(capacityFile, 'utf8')) as { bytes: number; inodes: number };
+async function shim({ mount, bytes, inodes }: CapacityOptions): Promise<Capacity> {
+  let size = bytes;
   const real = await realpath(mount);
   return {
     kind: 'shim',
     mount,
     async usage() {
-      const [total, used] = await Promise.all([read(), usageOf(real)]);
-      return usage(
-        { total: total.bytes, used: Math.min(total.bytes, used.bytes) },
-        { total: total.inodes, used: Math.min(total.inodes, used.inodes) },
-      );
+      const used = await usageOf(real);
+      return usage({ total: size, used: Math.min(size, used.bytes) }, { total: inodes, used: Math.min(inodes, used.inodes) });
     },
-    async grow(size) {
-      await writeFile(capacityFile, JSON.stringify({ ...(await read()), bytes: size }));
+    async grow(to) {
+      size = to;
     },
     close: async () => {},
   };

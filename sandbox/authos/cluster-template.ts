@@ -38,9 +38,10 @@ async function templateName(): Promise<string> {
 
 /** Several processes may do this at once: each makes its own and moves it into place whole. */
 async function makeTemplate(template: string): Promise<void> {
-  const building = await mkdtemp(join(tmpdir(), 'authos-cluster-'));
   await mkdir(dirname(template), { recursive: true, mode: 0o700 });
   const incoming = await mkdtemp(join(dirname(template), '.incoming-'));
+  // Not in the cache itself: the cluster's user may not be able to get there.
+  const building = await mkdtemp(join(tmpdir(), 'authos-cluster-'));
   try {
     const server = await startPostgres({ folder: building });
     try {

@@ -1,6 +1,8 @@
 import type { Host } from '../../src/domain/inventory.js';
 import type { Place } from '../../src/domain/place.js';
+import { serviceUnits } from './services.js';
 import type { PostgresServer } from '../servers/postgres.js';
+import type { Https } from './https.js';
 import type { ValkeyServer } from '../servers/valkey.js';
 
 /** How the product reaches a sandbox: what its config would say of a real host. Holds secrets: not for logs. */
@@ -10,9 +12,14 @@ export interface Inventory {
   place: Place;
   /** Base of the HTTP API, and the Bearer token for its monitoring. */
   api: { url: string; token: string };
+  /** A user for whom a test token may be made. */
+  testUser: string;
   databaseUrl: string;
   databaseAdminUrl: string;
+  databaseFolder: string;
   redisUrl: string;
+  /** The database of that Redis which the cache is in. */
+  cacheUrl: string;
   /** Folder to put in front of PATH, so that `herd` and the others are found. */
   path: string;
 }
@@ -29,6 +36,9 @@ export interface InventoryParts {
   timeZone: string;
   url: string;
   monitoringToken: string;
+  testUser: string;
+  keyBackup: string;
+  https: Https;
   postgres: PostgresServer;
   valkey: ValkeyServer;
 }
@@ -49,13 +59,19 @@ export function inventoryOf(parts: InventoryParts): Inventory {
       archive,
       records,
       protectedLogs: ['audit', 'security'],
+      services: { postgresql: { systemd: serviceUnits.postgresql }, redis: { docker: serviceUnits.redis } },
       workersSupervised: false, // no queue worker runs here
+      oauthKeySources: [parts.keyBackup],
+      certificates: [parts.https.certificate],
     },
-    place: { name: `${name}:${mount}`, environment, host: name, hosts: [name], mount, database: 'authos', store: 'redis', queue: 'default' },
+    place: { name: `${name}:${mount}`, environment, host: name, hosts: [name], mount, database: 'authos', store: 'redis', queue: 'default', domain: parts.https.domain },
     api: { url: parts.url, token: parts.monitoringToken },
+    testUser: parts.testUser,
     databaseUrl: postgres.url,
     databaseAdminUrl: postgres.adminUrl,
+    databaseFolder: postgres.dataFolder,
     redisUrl: valkey.url,
+    cacheUrl: `${valkey.url}/1`,
     path: parts.bin,
   };
 }

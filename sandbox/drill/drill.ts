@@ -42,7 +42,7 @@ export async function drill(site: Site, fault: Fault, script: Script, tell: Tell
   tell.line(`Incident ${id}`);
   tell.line(`Temporal UI: ${temporalUi}`);
   const firstMailAt = (await firstMail).receivedAt;
-  const view = await follow(site, id, script, tell, signal);
+  const view = await follow(site, id, { fault, script }, tell, signal);
   mails();
 
   tell.heading('Is the fault over?');
@@ -69,10 +69,11 @@ export async function drill(site: Site, fault: Fault, script: Script, tell: Tell
   };
 }
 
-async function follow(site: Site, id: string, script: Script, tell: Teller, signal: AbortSignal): Promise<IncidentView> {
+async function follow(site: Site, id: string, { fault, script }: { fault: Fault; script: Script }, tell: Teller, signal: AbortSignal): Promise<IncidentView> {
   let told = 0;
   const acts = new Set<string>();
   const answered = new Set<string>();
+  let handled = false;
   for (;;) {
     signal.throwIfAborted();
     const { view, progress } = await current(site, id);
@@ -90,6 +91,10 @@ async function follow(site: Site, id: string, script: Script, tell: Teller, sign
     }
     if (view.state === 'closed' && view.timeline.some((entry) => entry.what === 'report')) return view;
     await answerQuestions(site, view, answered, script);
+    if (view.state === 'mitigated' && fault.byHand && !handled) {
+      handled = true;
+      tell.line(`A person ${await fault.byHand(site.authos)}`);
+    }
     await delay(200, undefined, { signal });
   }
 }

@@ -8,14 +8,11 @@ import { drill, type DrillResult } from './drill.js';
 import type { Script } from './responder.js';
 import { openSite, type Site } from './site.js';
 
-/** Forty times faster than life: a 10 min watch takes 15 s, level 2 is due after 22 s. */
-const scale = 1 / 40;
+/** Thirty times faster than life: a 10 min watch takes 20 s, level 2 is due after 30 s. */
+const scale = 1 / 30;
 
-/** The person of the drill: says yes to what cures, and no to what would lose something for nothing. */
-const script: Script = (act) =>
-  act === 'Delete all sessions'
-    ? { approve: true, reason: '' }
-    : { approve: false, reason: `no: "${act}" would lose something and frees no room on this volume` };
+/** The person of the drill: says yes to what cures, and leaves open what would lose something for nothing. */
+const script: Script = (act) => (act === 'Delete all sessions' ? { approve: true, reason: '' } : undefined);
 
 const program = new Command('drill')
   .description('Puts a real fault into an AuthOS sandbox, sends its alert, and follows the incident until it is closed.')
@@ -49,7 +46,7 @@ async function main(): Promise<void> {
     // The second one ends us at once; a watchdog then ends what we started.
     process.once(name, () => {
       say(pc.yellow('\nStopping …'));
-      interrupted.abort(new Interrupted());
+      interrupted.abort();
     });
   }
   const startedAt = Date.now();
@@ -62,8 +59,8 @@ async function main(): Promise<void> {
   try {
     tell.heading('Starting Temporal, PostgreSQL, Valkey, an AuthOS host, a mail server, our server and workers');
     site = await openSite({ folder, scale, onProgress: tell.line, signal: interrupted.signal, httpPort: options.httpPort, uiPort: options.uiPort });
-    tell.line(`Ready. Times are those of the runbooks, ${1 / scale} times faster: a watch of 10 min takes ${600 * scale} s, level 2 is due after ${900 * scale} s.`);
-    const result = await drill(site, fault, script, tell, interrupted.signal);
+    tell.line(`Ready. Times are those of the runbooks, ${Math.round(1 / scale)} times faster: a watch of 10 min takes ${600 * scale} s, level 2 is due after ${900 * scale} s.`);
+    const result = await drill(site, fault, fault.answers ?? script, tell, interrupted.signal);
     code = result.closedAs === 'recovered' && result.over ? 0 : 1;
     conclude(result, code, options.json ?? false);
     if (options.keep) {
@@ -72,7 +69,7 @@ async function main(): Promise<void> {
       await new Promise((resolve) => interrupted.signal.addEventListener('abort', resolve, { once: true }));
     }
   } catch (error) {
-    if (error instanceof Interrupted || interrupted.signal.aborted) code = 130;
+    if (interrupted.signal.aborted) code = 130;
     else fail(error, options.json ?? false);
   } finally {
     await site?.stop();
@@ -80,8 +77,6 @@ async function main(): Promise<void> {
   }
   process.exit(code);
 }
-
-class Interrupted extends Error {}
 
 function conclude(result: DrillResult, code: number, json: boolean): void {
   if (json) return void process.stdout.write(`${JSON.stringify({ ok: code === 0, ...result }, null, 2)}\n`);

@@ -1,8 +1,18 @@
 import type { IncidentView } from '../../src/domain/incident.js';
+import type { PersonAction } from '../../src/domain/action.js';
 import type { Site } from './site.js';
 
 /** What the person of a drill does about a question: the words go on record as theirs. */
-export type Script = (act: string) => { approve: boolean; reason: string };
+export type Script = (act: string) => Answer | undefined;
+
+/** Undefined leaves a question open: what is not needed any more is withdrawn by itself. */
+export interface Answer {
+  approve: boolean;
+  reason: string;
+}
+
+/** A person needs a moment to read, in ms: the question has been mailed by then. */
+const readsFor = 1_000;
 
 /** The incident as our HTTP API shows it. Throws with the server's words. */
 export async function incidentView(site: Site, id: string): Promise<IncidentView> {
@@ -16,12 +26,18 @@ export async function report(site: Site, id: string): Promise<string> {
 
 /** Answers every open question once, as the primary on call would with the responder command. */
 export async function answerQuestions(site: Site, view: IncidentView, answered: Set<string>, script: Script): Promise<void> {
-  for (const ask of view.asks.filter((open) => !open.answer && !answered.has(open.id))) {
+  for (const ask of view.asks.filter((open) => !open.answer && !answered.has(open.id) && open.askedAt + readsFor < Date.now())) {
     answered.add(ask.id);
-    const { approve, reason } = script(ask.act);
-    const action = approve ? { kind: 'approve', ask: ask.id } : { kind: 'decline', ask: ask.id, reason };
-    await call(site, 'ops-primary', `/api/incidents/${view.incident.id}/actions`, action);
+    const answer = script(ask.act);
+    if (!answer) continue;
+    const { approve, reason } = answer;
+    await takeAction(site, view.incident.id, approve ? { kind: 'approve', ask: ask.id } : { kind: 'decline', ask: ask.id, reason });
   }
+}
+
+/** Does what the primary on call would do with the responder command. Throws with the server's words. */
+export async function takeAction(site: Site, id: string, action: PersonAction): Promise<void> {
+  await call(site, 'ops-primary', `/api/incidents/${id}/actions`, action);
 }
 
 /** POSTs what a monitor would send, and gives the id of the incident that it opened. */

@@ -16,6 +16,8 @@ export interface SiteOptions {
   folder: string;
   /** Every duration of the incident process, times this. */
   scale: number;
+  /** Durations of the config, before they are scaled: `{ closedStays: '1m' }`. */
+  times?: Record<string, string>;
   httpPort?: number;
   uiPort?: number;
   onProgress: (line: string) => void;
@@ -44,7 +46,7 @@ const source = (path: string): string => fileURLToPath(new URL(`../../src/${path
 const tsx = fileURLToPath(import.meta.resolve('tsx'));
 
 /** Brings a site up; what had started is stopped again if a part does not. Throws `StartFailed` with a part's last words. */
-export async function openSite({ folder, scale, httpPort, uiPort, onProgress, signal }: SiteOptions): Promise<Site> {
+export async function openSite({ folder, scale, times, httpPort, uiPort, onProgress, signal }: SiteOptions): Promise<Site> {
   const closers: (() => Promise<unknown>)[] = [];
   const stop = async (): Promise<void> => {
     for (const close of closers.splice(0).reverse()) await close().catch((error: unknown) => onProgress(`while stopping: ${String(error)}`));
@@ -74,7 +76,7 @@ export async function openSite({ folder, scale, httpPort, uiPort, onProgress, si
     const url = `http://127.0.0.1:${port}`;
     const tokens = { alerts: token(), people: Object.fromEntries(people.map((person) => [person, token()])) };
     const configFile = join(folder, 'responder.yaml');
-    await writeFile(configFile, stringify(configFor({ authos, mailbox, temporal, folder, port, url, scale })));
+    await writeFile(configFile, stringify(configFor({ authos, mailbox, temporal, folder, port, url, times: { ...times, scale } })));
     const environment = {
       ...plainEnvironment(),
       PATH: authos.env()['PATH'] ?? '',
@@ -82,6 +84,8 @@ export async function openSite({ folder, scale, httpPort, uiPort, onProgress, si
       RESPONDER_CONFIG: configFile,
       DRILL_AUTHOS_TOKEN: authos.inventory().api.token,
       DRILL_DATABASE_URL: authos.inventory().databaseUrl,
+      DRILL_DATABASE_ADMIN_URL: authos.inventory().databaseAdminUrl,
+      DRILL_CACHE_URL: authos.inventory().cacheUrl,
       DRILL_ALERT_TOKEN: tokens.alerts,
       ...Object.fromEntries(people.map((person) => [tokenVariable(person), tokens.people[person] ?? ''])),
     };
@@ -110,18 +114,28 @@ export async function openSite({ folder, scale, httpPort, uiPort, onProgress, si
   }
 }
 
-function configFor({ authos, mailbox, temporal, folder, port, url, scale }: { authos: Authos; mailbox: Mailbox; temporal: TemporalServer; folder: string; port: number; url: string; scale: number }): object {
-  const { host } = authos.inventory();
+interface ConfigParts {
+  authos: Authos;
+  mailbox: Mailbox;
+  temporal: TemporalServer;
+  folder: string;
+  port: number;
+  url: string;
+  times: object;
+}
+
+function configFor({ authos, mailbox, temporal, folder, port, url, times }: ConfigParts): object {
+  const { host, testUser, databaseFolder } = authos.inventory();
   const { name, ...described } = host;
   return {
-    environments: { [host.environment]: { authos: { url: authos.url, token: 'env:DRILL_AUTHOS_TOKEN' }, database: { name: 'authos', url: 'env:DRILL_DATABASE_URL' } } },
+    environments: { [host.environment]: { authos: { url: authos.url, token: 'env:DRILL_AUTHOS_TOKEN', testUser }, domains: [authos.https.domain], database: { name: 'authos', url: 'env:DRILL_DATABASE_URL', adminUrl: 'env:DRILL_DATABASE_ADMIN_URL', dataFolder: databaseFolder }, redis: { url: 'env:DRILL_CACHE_URL' }, stores: ['redis'] } },
     hosts: { [name]: described },
     people: Object.fromEntries(people.map((person) => [person, { token: `env:${tokenVariable(person)}` }])),
     channels: { email: { host: '127.0.0.1', port: mailbox.port } },
     sources: { alertmanager: { token: 'env:DRILL_ALERT_TOKEN' } },
     http: { port },
     temporal: { address: temporal.address, namespace: temporal.namespace },
-    times: { scale },
+    times,
     state: join(folder, 'state'),
     links: { console: url, temporalUi: temporal.uiAddress },
   };

@@ -37,4 +37,8 @@ export interface Fault {
   alert(authos: Authos): Promise<AlertmanagerPayload>;
   /** Measures anew whether the fault is gone and nothing was lost on the way. Leaves nothing behind. */
   over(authos: Authos): Promise<{ over: boolean; evidence: string }>;
+  /** What the person of a drill answers where this fault's cure needs one; undefined leaves the question open. */
+  answers?: (act: string) => { approve: boolean; reason: string } | undefined;
+  /** What a person cures with their own hands once the incident is mitigated; resolves to it in words. */
+  byHand?: (authos: Authos) => Promise<string>;
 }

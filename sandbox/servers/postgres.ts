@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { chmod, chown, lstat, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, chown, lstat, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { execa } from 'execa';
@@ -62,6 +62,8 @@ export async function startPostgres({ folder, port, maxConnections = 30, setting
   const logFile = join(folder, 'postgres.log');
   const password = await passwordOf(folder, dataFolder);
   if (!(await exists(join(dataFolder, 'PG_VERSION')))) await initialise(programs.initdb, dataFolder, password, user);
+  // In the file, not on the command line, which would win over ALTER SYSTEM.
+  await appendFile(join(dataFolder, 'postgresql.conf'), `max_connections = ${maxConnections}\n`);
   const socketFolder = await socketFolderIn(home, user);
 
   const start = async (chosen: number) => {
@@ -69,7 +71,6 @@ export async function startPostgres({ folder, port, maxConnections = 30, setting
       ...fastSettings,
       listen_addresses: '127.0.0.1',
       unix_socket_directories: socketFolder,
-      max_connections: `${maxConnections}`,
       ...settings,
     };
     const flags = Object.entries(all).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
@@ -172,6 +173,8 @@ async function createAuthos(adminUrl: string, password: string): Promise<void> {
     await client.connect();
     const { rowCount: roles } = await client.query("SELECT 1 FROM pg_roles WHERE rolname = 'authos'");
     if (roles === 0) await client.query(`CREATE ROLE authos LOGIN PASSWORD ${client.escapeLiteral(password)}`);
+    // As docs/permissions.md asks for: settings and other sessions are visible, and nothing of them can be changed.
+    await client.query('GRANT pg_monitor TO authos');
     const { rowCount: databases } = await client.query("SELECT 1 FROM pg_database WHERE datname = 'authos'");
     if (databases === 0) await client.query('CREATE DATABASE authos OWNER authos');
   } finally {

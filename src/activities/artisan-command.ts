@@ -14,6 +14,8 @@ export interface ArtisanCall {
   /** Exact name, `queue:flush`. */
   command: string;
   args?: readonly string[];
+  /** Data for the command, as variables: never a secret, since `sudo` shows them in the list of processes. */
+  env?: Record<string, string>;
   /** Default 2 minutes. */
   timeoutMs?: number;
 }
@@ -28,13 +30,13 @@ export interface ArtisanResult extends CommandResult {
  * command. Artisan itself is never asked by a name it may not know: it takes abbreviations, and next to `db:wipe-cache` it
  * suggests `db:wipe`, which drops every table. Throws `HostMisconfigured`, not retried, without an application there.
  */
-export async function artisan({ host, shell, command, args = [], timeoutMs = 120_000 }: ArtisanCall): Promise<ArtisanResult> {
+export async function artisan({ host, shell, command, args = [], env = {}, timeoutMs = 120_000 }: ArtisanCall): Promise<ArtisanResult> {
   if (!/^[a-z][\w-]*(:[\w-]+)*$/.test(command)) throw badInput(`no name of an artisan command: ${JSON.stringify(command)}`);
   const known = await commandsOf({ host, shell });
   if ('exitCode' in known) return { ...known, exists: true };
   if (!known.has(command))
     return { exitCode: 1, stdout: '', stderr: `Command "${command}" is not defined.`, took: 0, timedOut: false, exists: false };
-  return { ...(await call({ host, shell }, [command, ...args], timeoutMs)), exists: true };
+  return { ...(await call({ host, shell }, [command, ...args], timeoutMs, env)), exists: true };
 }
 
 /** True if this version of the application has exactly this command. Throws with artisan's words if it can't list them. */
@@ -45,7 +47,7 @@ export async function hasCommand(at: { host: Host; shell: Shell }, command: stri
 }
 
 /** The names of all commands of this version, or artisan's answer if it can't list them. */
-async function commandsOf(at: { host: Host; shell: Shell }): Promise<Set<string> | CommandResult> {
+export async function commandsOf(at: { host: Host; shell: Shell }): Promise<Set<string> | CommandResult> {
   const result = await call(at, ['list', '--raw'], 60_000);
   if (result.exitCode !== 0) return result;
   // "name   description", one a line.
@@ -57,6 +59,7 @@ async function call(
   { host, shell }: { host: Host; shell: Shell },
   args: readonly string[],
   timeoutMs: number,
+  env: Record<string, string> = {},
 ): Promise<CommandResult> {
   const [program, ...before] = host.php;
   if (program === undefined) throw hostMisconfigured(`host ${host.name} does not say how PHP is called`);
@@ -65,6 +68,7 @@ async function call(
   return shell.run(program, [...before, 'artisan', ...args, '--no-interaction', '--no-ansi'], {
     cwd: host.root,
     asUser: host.user,
+    env,
     timeoutMs,
   });
 }
@@ -82,10 +86,10 @@ const mark = 'responder-json:';
 
 /**
  * What a fixed snippet of PHP prints as JSON through tinker, or why it can't be known. `code` is ours, never made from data: it
- * must be an expression that json_encode takes. Reads only what it says.
+ * must be an expression that json_encode takes. Reads only what it says. Data reaches it as variables (`getenv('NAME')`).
  */
 export async function tinkerJson(
-  at: { host: Host; shell: Shell },
+  at: { host: Host; shell: Shell; env?: Record<string, string> },
   code: string,
 ): Promise<{ value: unknown } | { unknown: string }> {
   const result = await artisan({

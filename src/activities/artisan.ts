@@ -72,11 +72,11 @@ export function artisanActivities({
       return withCachesBuiltAgain({ host, shell }, async () => {
         const put = await tinkerJson(
           { host, shell },
-          "cache()->put('responder:probe', 1, 600) ? cache()->get('responder:probe') : null",
+          "cache()->put('responder:probe', 'there', 600) ? cache()->get('responder:probe') : null",
         );
         const result = artisanOutcome('cache:clear', await artisan({ host, shell, command: 'cache:clear' }));
         if (result.outcome !== 'done') return result;
-        if ('unknown' in put || put.value !== 1)
+        if ('unknown' in put || put.value !== 'there')
           return { ...result, evidence: `${result.evidence}; not read back, since no value could be put there first` };
         const left = await tinkerJson({ host, shell }, "cache()->get('responder:probe')");
         if ('unknown' in left) return { ...result, evidence: `${result.evidence}; not read back: ${left.unknown}` };
@@ -153,7 +153,7 @@ export async function withCachesBuiltAgain(
 }
 
 /** The commands that build the caches which exist now. */
-async function builtCaches(host: Host): Promise<string[]> {
+export async function builtCaches(host: Host): Promise<string[]> {
   const names = await readdir(join(host.root, 'bootstrap/cache')).catch((): string[] => []);
   const caches = [
     { command: 'config:cache', there: names.includes('config.php') },

@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { type Client, WithStartWorkflowOperation, WorkflowNotFoundError } from '@temporalio/client';
-import type { LockAnswer, LockRequest } from '../domain/lock.js';
+import type { Clearance, LockAnswer, LockRequest } from '../domain/lock.js';
 import type { Mode } from '../domain/messages.js';
 import { defaultModes, modeFor, type Modes } from '../domain/mode.js';
 import { lockId, modeId, queues } from '../workflows/names.js';
@@ -24,18 +24,35 @@ export function controlActivities({ client }: { client: Client }) {
     });
   }
 
+  /** The mode that is in force for this runbook now. `automatic` where nobody ever set one. */
+  async function readMode({ runbook }: { runbook: string }): Promise<Mode> {
+    try {
+      const { memo } = await client.workflow.getHandle(modeId).describe();
+      return modeFor((memo?.['modes'] as Modes | undefined) ?? defaultModes, runbook);
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return modeFor(defaultModes, runbook);
+      throw error;
+    }
+  }
+
+  async function bar(environment: string, whom: { incidentId: string; because: string; risky: boolean }): Promise<void> {
+    await client.workflow.signalWithStart('lock', {
+      workflowId: lockId(environment),
+      taskQueue: queues.incidents,
+      args: [],
+      signal: 'bar',
+      signalArgs: [whom],
+    });
+  }
+
   return {
+    readMode,
     tryLocks,
 
-    /** The mode that is in force for this runbook now. `automatic` where nobody ever set one. */
-    async readMode({ runbook }: { runbook: string }): Promise<Mode> {
-      try {
-        const { memo } = await client.workflow.getHandle(modeId).describe();
-        return modeFor((memo?.['modes'] as Modes | undefined) ?? defaultModes, runbook);
-      } catch (error) {
-        if (error instanceof WorkflowNotFoundError) return modeFor(defaultModes, runbook);
-        throw error;
-      }
+    /** What an act needs to know right before it: the mode, and one try at its locks unless the mode forbids it anyway. */
+    async clear({ environment, request, runbook }: { environment: string; request: LockRequest; runbook: string }): Promise<Clearance> {
+      const mode = await readMode({ runbook });
+      return { mode, locks: mode === 'automatic' ? await tryLocks({ environment, request }) : { kind: 'wait', behind: 'the mode' } };
     },
 
     /** The same, waiting by retry while others hold them: throws, and is retried, until it is our turn. */
@@ -47,13 +64,12 @@ export function controlActivities({ client }: { client: Client }) {
 
     /** From now on the acts of this incident get no locks: it was closed. */
     async bar({ environment, incidentId, because }: { environment: string; incidentId: string; because: string }): Promise<void> {
-      await client.workflow.signalWithStart('lock', {
-        workflowId: lockId(environment),
-        taskQueue: queues.incidents,
-        args: [],
-        signal: 'bar',
-        signalArgs: [{ incidentId, because }],
-      });
+      await bar(environment, { incidentId, because, risky: false });
+    },
+
+    /** From now on the acts of this incident that disturb get no locks: another one explains it. */
+    async holdRisky({ environment, incidentId, because }: { environment: string; incidentId: string; because: string }): Promise<void> {
+      await bar(environment, { incidentId, because, risky: true });
     },
 
     /** The incident was reopened and may act again. */

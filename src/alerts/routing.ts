@@ -34,6 +34,12 @@ const rules: readonly { alertname: RegExp; runbook: string }[] = [
   { alertname: /^DiskSpaceCritical$/i, runbook: 'diskSpaceCritical' },
   { alertname: /^(?:Node|Host)?File-?system/i, runbook: 'diskSpaceCritical' }, // node_exporter's mixin: NodeFilesystemAlmostOutOfSpace …
   { alertname: /Disk/i, runbook: 'diskSpaceCritical' },
+  { alertname: /Postgres|Database|^Pg[A-Z_]|MaxConnections|TooManyConnections/i, runbook: 'databaseConnectionFailures' },
+  { alertname: /(?:^|[^p])Cache|Redis|Valkey/i, runbook: 'cacheSystemFailure' }, // not OPcache
+  { alertname: /OAuth|Passport|TokenGeneration/i, runbook: 'oauthSystemFailure' },
+  { alertname: /SSL|TLS|Certificate|CertExpir/i, runbook: 'sslCertificateExpiry' }, // blackbox_exporter's SSLCertExpiringSoon …
+  { alertname: /Error-?_?Rate|HighErrors|TooManyErrors|CriticalErrors|5xx/i, runbook: 'highErrorRate' },
+  { alertname: /Response-?_?Time|Latency|SlowQuer|SlowRequests|SlowResponse/i, runbook: 'highApiResponseTimes' },
 ];
 
 /**

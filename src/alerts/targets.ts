@@ -108,7 +108,9 @@ function inEnvironment(
   // A webhook that the config does not single out belongs to the one incident of all webhooks, which looks for the bad ones.
   if (kind === 'webhook id' && !found.clear) found = chosen(undefined, names, preferredName, () => false);
   const name = nameOf([environmentPart, [found, found.found, `a ${kind} of several (${names.join(', ')})`]]);
-  const place = { ...placeOn(host, inventory, name), ...(found.found !== undefined && { [thing.field]: found.found }) };
+  // A domain is looked after where its certificate is.
+  const serving = kind === 'domain' ? Object.values(hosts).find(({ environment: of, certificates }) => of === environment.found?.name && certificates?.some(({ domain }) => domain === found.found)) : undefined;
+  const place = { ...placeOn(serving ?? host, inventory, name), ...(found.found !== undefined && { [thing.field]: found.found }) };
   return { place, clear: environment.clear && found.clear };
 }
 

@@ -106,7 +106,7 @@ function sectionsOf(input: PageTextInput): Section[] {
     { heading: 'Done so far', as: 'list', lines: lines(story.done, 'nothing yet') },
     next,
     ...(request.kind === 'page'
-      ? [{ heading: 'Say that you have it', as: 'exact', lines: [`responder acknowledge ${incident.id}`] } satisfies Section]
+      ? [{ heading: 'Say that you have it', as: 'exact', lines: [`responder ack ${incident.id}`] } satisfies Section]
       : []),
     ...(links.length > 0 ? [{ heading: 'Links', as: 'links', lines: links.map((link) => oneLine(link, 500)) } satisfies Section] : []),
   ];

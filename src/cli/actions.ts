@@ -87,7 +87,7 @@ export function addRunActions(program: Command, connect: Connect): void {
       record(connect(command), id, { kind: 'check', ...given({ run }) }),
     );
 
-  actionCommand(program, 'undo', 'take an act back', ['undo 0199a3b2-7c41 1/disable-webhook'])
+  actionCommand(program, 'undo', 'take an act back', ['undo 0199a3b2-7c41 1.3'])
     .argument('<undo>', 'the undo, as `responder show` names it')
     .action((id: string, undo: string, _flags: object, command: Command) => record(connect(command), id, { kind: 'undo', undo }));
 

@@ -3,6 +3,7 @@ import type { IncidentView } from '../domain/incident.js';
 import type { Mode } from '../domain/messages.js';
 import type { Modes } from '../domain/mode.js';
 import type { StepReport } from '../domain/step.js';
+import type { RunbookLine } from './catalogue.js';
 import { CliError } from './cli-error.js';
 import { brokenShape, failureOf } from './api-failures.js';
 import { checkedIncidentId, explainUnknownId } from './incident-id.js';
@@ -39,13 +40,6 @@ export interface AcceptedAlert {
 interface Recorded {
   recorded: 'applied' | 'queued';
   said: string;
-}
-
-interface RunbookLine {
-  type: string;
-  title: string;
-  severity?: string;
-  target?: string;
 }
 
 /** The server's HTTP API. Every text in an answer is already safe for a terminal. All calls throw `CliError`. */

@@ -16,6 +16,8 @@ export interface Surroundings {
   stdout: Screen;
   stderr: Screen;
   now(): number;
+  /** Resolves after `ms`; rejects if the signal is aborted before. */
+  pause(ms: number, signal: AbortSignal): Promise<void>;
   /** Aborted by the first Ctrl-C after this was asked for; until then Ctrl-C ends the process as always. */
   interruption(): AbortSignal;
 }
@@ -25,6 +27,7 @@ export interface Cli {
   api: Api;
   out: Output;
   now(): number;
+  pause: Surroundings['pause'];
   interruption(): AbortSignal;
   /** A command to type next, with the same server: `responder ack 0199…`. */
   typed(words: string): string;
@@ -46,7 +49,7 @@ interface CommonFlags {
 
 /** `ended` hears of an exit code that is not 0 although nothing failed. */
 export function connector(surroundings: Surroundings, ended: (code: number) => void): Connect {
-  const { env, stdin, stdout, stderr, now, interruption } = surroundings;
+  const { env, stdin, stdout, stderr, now, pause, interruption } = surroundings;
   return (command) => {
     const { url, timeout, json } = command.optsWithGlobals<CommonFlags>();
     return {
@@ -57,6 +60,7 @@ export function connector(surroundings: Surroundings, ended: (code: number) => v
       }),
       out: output({ stdout, stderr, json: json === true, env }),
       now,
+      pause,
       interruption,
       typed: (words) => `responder ${words}${url === undefined ? '' : ` --url ${shellWord(url)}`}`,
       input: (file) => (file === '-' ? text(stdin) : textOf(file)),

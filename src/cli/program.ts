@@ -2,12 +2,12 @@ import { Command, Option } from 'commander';
 import { addAnswers, addPeopleActions, addRunActions } from './actions.js';
 import { addAlert, addOpen } from './alert.js';
 import { wholeNumber } from './arguments.js';
+import { addCatalogue } from './catalogue.js';
 import { connector, type Connect, type Surroundings } from './cli.js';
 import { exitCodeLines } from './exit-codes.js';
 import { addIncidents } from './incidents.js';
 import { addMode } from './mode.js';
 import { addReport } from './report.js';
-import { addRunbooks } from './runbooks.js';
 import { addShow } from './show.js';
 import { addWatch } from './watch.js';
 
@@ -50,7 +50,7 @@ export function buildProgram(surroundings: Surroundings, ended: (code: number) =
 
   const connect = connector(surroundings, ended);
   const groups: [string, ((program: Command, connect: Connect) => void)[]][] = [
-    ['Look:', [addIncidents, addShow, addWatch, addReport, addRunbooks]],
+    ['Look:', [addIncidents, addShow, addWatch, addReport, addCatalogue]],
     ['Answer:', [addAnswers]],
     ['Steer:', [addPeopleActions, addRunActions, addMode]],
     ['Start:', [addOpen, addAlert]],

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { IncidentView, TimelineEntry } from '../domain/incident.js';
 import { mayPass, type IncidentDetails } from './api.js';
@@ -55,7 +54,7 @@ async function untilClosed(cli: Cli, id: string, interruption: AbortSignal, stor
       if (!seen || !mayPass(error)) throw error;
       story.lost(error);
     }
-    await sleep(pollEveryMs, undefined, { signal: interruption }).catch((error: unknown) => {
+    await cli.pause(pollEveryMs, interruption).catch((error: unknown) => {
       throw interrupted(id, cli, error);
     });
   }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { serviceNames } from '../domain/inventory.js';
 import { roles } from '../domain/runbook.js';
 import { standardTimes } from '../domain/times.js';
 import type { Times } from '../domain/times.js';
@@ -37,6 +38,28 @@ const timeZone = z.string().refine((zone) => {
   }
 }, 'must be an IANA time zone such as Europe/Berlin');
 
+// Each name is an argument of systemctl, docker or supervisorctl: none may look like an option.
+const serviceName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9@:._*-]{0,99}$/, 'must be the name of a unit, a container or a program');
+const service = z.union(
+  [z.strictObject({ systemd: serviceName }), z.strictObject({ docker: serviceName }), z.strictObject({ supervisor: serviceName })],
+  'must be one of { systemd: unit }, { docker: container }, { supervisor: program }',
+);
+
+const certificate = z.strictObject({
+  domain: name,
+  port: port.default(443),
+  /** Where to connect instead of asking DNS. */
+  addresses: z.array(z.union([z.ipv4(), z.ipv6()])).default([]),
+  chainFile: folder,
+  keyFile: folder,
+  certbotName: name.optional(),
+  certbot: command.default(['sudo', '-n', 'certbot']),
+  configTest: command.default(['sudo', '-n', 'nginx', '-t']),
+  reload: command.default(['sudo', '-n', 'systemctl', 'reload', 'nginx']),
+  manual: z.strictObject({ chainFile: folder, keyFile: folder }).optional(),
+  trust: folder.optional(),
+});
+
 const host = z.strictObject({
   environment: name,
   /** Other names of this host in alerts: a DNS name, an address. */
@@ -45,12 +68,18 @@ const host = z.strictObject({
   user: name.default('www-data'),
   php: command.default(['herd', 'php']),
   restart: command.default(['herd', 'restart']),
+  composer: command.default(['composer']),
+  // An argument of git: none may look like an option or a range.
+  previousDeployment: z.string().regex(/^[A-Za-z0-9_](?!.*\.\.)[A-Za-z0-9_./-]{0,199}$/, 'must be the name of a git tag or branch').optional(),
   timeZone: timeZone.default('UTC'),
   mounts: z.array(mountPoint).min(1).default(['/']),
   archive: folder.default('/var/lib/authos-responder/archive'),
   records: folder.default('/var/lib/authos-responder/records'),
   protectedLogs: z.array(name).default(['audit', 'security']),
   workersSupervised: z.boolean().default(false),
+  services: z.partialRecord(z.enum(serviceNames), service).default({}),
+  oauthKeySources: z.array(folder).default([]),
+  certificates: z.array(certificate).default([]),
 });
 
 const defaults = z.strictObject({
@@ -87,9 +116,28 @@ export function sections(env: Environment) {
   const token = secret.refine((value) => value.reveal().length >= 16, 'must be a token of at least 16 characters');
   const databaseUrl = secret.refine((value) => /^postgres(?:ql)?:\/\//.test(value.reveal()), 'must be a postgresql:// URL');
 
+  const redisUrl = secret.refine((value) => /^rediss?:\/\//.test(value.reveal()), 'must be a redis:// or rediss:// URL');
+
   const environment = z.strictObject({
-    authos: z.strictObject({ url: webUrl, token: secret }),
-    database: z.strictObject({ name: name.default('database'), url: databaseUrl }).optional(),
+    authos: z.strictObject({
+      url: webUrl,
+      token: secret,
+      /** The user for whom a test token is made. */
+      testUser: email.optional(),
+    }),
+    database: z
+      .strictObject({
+        name: name.default('database'),
+        url: databaseUrl,
+        /** Our own way in when the database is full: a role with reserved slots, best over the local socket. */
+        adminUrl: databaseUrl.optional(),
+        dataFolder: folder.default('/var/lib/postgresql'),
+        /** Bound of what Increase Max Connections may write. */
+        maxConnectionsAtMost: z.int().min(20).max(10_000).default(400),
+      })
+      .optional(),
+    /** The Redis of the application's cache, and the store in config/cache.php that is on it. */
+    redis: z.strictObject({ url: redisUrl, store: name.default('redis') }).optional(),
     stores: z.array(name).min(1).default(['default']),
     queues: z.array(name).min(1).default(['default']),
     webhooks: z.array(name).default([]),

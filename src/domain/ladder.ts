@@ -113,7 +113,10 @@ export function nextPage(policy: LadderPolicy, state: LadderState, now: number):
   return page && { at: page.dueAt, page, label: pageLabel(policy, state, page) };
 }
 
-/** When to ask `nextPage` again if nothing happens before: a due moment, or the end of the snooze that keeps one back. Undefined while held or closed. */
+/**
+ * When to ask `nextPage` again if nothing happens before: a due moment (already over if a page is overdue), or the end of
+ * the snooze that keeps one back. Undefined while held or closed.
+ */
 export function nextWake(policy: LadderPolicy, state: LadderState): { at: number; label: string } | undefined {
   if (state.closed || state.hold) return undefined;
   const never = Number.NEGATIVE_INFINITY;

@@ -7,6 +7,8 @@ export interface LockRequest {
   /** Incident whose closing bars its later acts. */
   incidentId: string;
   resources: string[];
+  /** A held incident's safe acts go on, the others wait for its cause. */
+  risky?: boolean;
   /** The lock frees itself after this, ms: the act's timeout plus 60 s. */
   lease: number;
   /** Uses of this budget are counted over all incidents; `approved` may exceed it once. */
@@ -17,7 +19,7 @@ export type LockAnswer =
   | { kind: 'granted' }
   | { kind: 'wait'; behind: string }
   | { kind: 'limit'; usedAt: number }
-  | { kind: 'barred'; because: string };
+  | { kind: 'barred' | 'held'; because: string };
 
 /** All that a lock workflow remembers; JSON, for continue-as-new. */
 export interface LockState {
@@ -25,7 +27,8 @@ export interface LockState {
   /** First come, first served; an entry that stops asking loses its place. */
   waiting: { holder: string; resources: string[]; askedAt: number }[];
   used: { key: string; at: number; holder: string }[];
-  barred: { incidentId: string; because: string }[];
+  /** `risky`: only acts that disturb. */
+  barred: { incidentId: string; because: string; risky: boolean }[];
 }
 
 export const noLocks: LockState = { held: {}, waiting: [], used: [], barred: [] };
@@ -44,7 +47,9 @@ export function take(state: LockState, request: LockRequest, now: number): { sta
   const clean = { ...state, held, waiting, used };
 
   const barred = state.barred.find((b) => b.incidentId === request.incidentId);
-  if (barred) return { state: clean, answer: { kind: 'barred', because: barred.because } };
+  if (barred && (!barred.risky || request.risky)) {
+    return { state: clean, answer: { kind: barred.risky ? 'held' : 'barred', because: barred.because } };
+  }
 
   const { budget } = request;
   const ours = request.resources.every((r) => held[r]?.holder === request.holder);
@@ -86,9 +91,9 @@ export function give(state: LockState, holder: string): LockState {
   };
 }
 
-/** From now on this incident's acts are refused (it was closed), until it is let in again (it was reopened). */
-export function bar(state: LockState, incidentId: string, because: string): LockState {
-  return { ...letIn(state, incidentId), barred: [...letIn(state, incidentId).barred, { incidentId, because }].slice(-500) };
+/** From now on this incident's acts, or the `risky` ones of them, are refused, until it is let in again. */
+export function bar(state: LockState, incidentId: string, because: string, risky = false): LockState {
+  return { ...letIn(state, incidentId), barred: [...letIn(state, incidentId).barred, { incidentId, because, risky }].slice(-500) };
 }
 
 export function letIn(state: LockState, incidentId: string): LockState {

@@ -21,7 +21,7 @@ export interface FromRun {
   quietUntil: number;
 }
 
-export type Phase = 'started' | 'diagnosed' | 'resolving' | 'mitigated' | 'no longer mitigated' | 'proven' | 'watching';
+export type Phase = 'started' | 'diagnosed' | 'resolving' | 'no longer mitigated' | 'proven' | 'watching';
 
 /** `found`: where the run is and what it knows, at most 4 KB: it goes into pages. */
 export interface Found extends FromRun {
@@ -35,9 +35,11 @@ export interface Found extends FromRun {
   pageEarly?: { why: string };
 }
 
-/** `asks`: an act that waits for a person. */
+/** `asks`: acts that wait for a person. */
 export interface Asks extends FromRun {
-  ask: Ask;
+  asks: Ask[];
+  /** They are the offers of a mitigated incident: the worst is over, and they wait without end. */
+  mitigated?: boolean;
 }
 
 export interface Ask {
@@ -117,6 +119,10 @@ export interface RunInput {
   automaticUndos: number;
   /** Acts that may happen once an incident and have happened. */
   usedUp: string[];
+  /** Title of the incident that explains this one: what disturbs is held. */
+  attachedTo?: string;
+  /** For incidents that this run opens: see IncidentStart. */
+  publicKeys: string[];
 }
 
 /** The argument of `incident`. Made by the server when it accepts the alert; also sent with every join, unused then. */

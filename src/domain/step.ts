@@ -61,6 +61,8 @@ export interface ActResult {
   outcome: 'done' | 'failed' | 'refused';
   evidence: string;
   file?: string;
+  /** Why the next level is to be paged before its time: RUNBOOK-SPEC's "when it happens". */
+  pageEarly?: string;
 }
 
 /** What a diagnostic found: a sentence or a short table for people, and the figures for conditions. */

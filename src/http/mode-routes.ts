@@ -8,7 +8,7 @@ import type { Doors } from './tokens.js';
 
 const change = z.strictObject({ scope: z.string().min(1).max(100), mode: z.enum(modes) });
 
-/** The kill switch and the list of runbooks, with the token of a person. */
+/** The kill switch, and the runbooks with every step, with the token of a person. */
 export function modeRoutes({ incidents, runbooks }: ServerParts, doors: Doors): FastifyPluginAsyncZod {
   return async (app) => {
     app.addHook('preParsing', doors.forPeople);

@@ -1,14 +1,14 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { Inventory } from '../alerts/targets.js';
+import type { PlainRunbook } from '../catalogue/plain.js';
 import type { Config } from '../config.js';
-import type { Runbook } from '../domain/runbook.js';
 import type { Metrics } from '../metrics.js';
 import type { Incidents, Reports } from './incidents.js';
 
 /** What the HTTP server is built from. */
 export interface ServerParts {
   config: Pick<Config, 'people' | 'sources' | 'http'> & Inventory;
-  runbooks: readonly Runbook[];
+  runbooks: readonly PlainRunbook[];
   incidents: Incidents;
   reports: Reports;
   metrics: Metrics;

@@ -1,11 +1,10 @@
 import { join } from 'node:path';
 import { Client } from '@temporalio/client';
-import type { ConnectionOptions } from '@temporalio/client';
 import type { Logger } from 'pino';
 import { readReport } from '../activities/reports.js';
+import type { PlainRunbook } from '../catalogue/plain.js';
 import { signingSeed } from '../config.js';
 import type { Config } from '../config.js';
-import type { Runbook } from '../domain/runbook.js';
 import { createMetrics } from '../metrics.js';
 import { buildServer } from './build-server.js';
 import { lazyConnection } from './connect.js';
@@ -35,12 +34,11 @@ export async function serve({
   logger,
 }: {
   config: Config;
-  runbooks: readonly Runbook[];
+  runbooks: readonly PlainRunbook[];
   logger: Logger;
 }): Promise<Serving> {
   const seed = await signingSeed(config);
-  // The profile's options are written for both of the SDK's clients; this one takes a part of them.
-  const temporal = lazyConnection(config.temporal.connection() as ConnectionOptions);
+  const temporal = lazyConnection(config.temporal.connection());
   const client = new Client({ connection: temporal.connection, namespace: config.temporal.namespace });
   const reports: Reports = { read: (id, format) => readReport(reportsFolder(config), id, format) };
   const incidents = temporalIncidents({ client, config, seed, reports });

@@ -53,7 +53,7 @@ export function temporalIntake({ client, config, publicKeys, deadlines, recent }
         args: [start],
         signal: 'alert',
         signalArgs: [alert],
-        memo: { incidentId: id, openedAt: alert.acceptedAt },
+        memo: { incidentId: id, openedAt: alert.acceptedAt, environment: place.environment, title: runbook.title },
         typedSearchAttributes: new TypedSearchAttributes([
           { key: searchAttributes.runbook, value: alert.runbook },
           { key: searchAttributes.severity, value: alert.severity },

@@ -1,5 +1,7 @@
 import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { ControlActivities } from '../activities/control.js';
+import type { NeighbourActivities } from '../activities/neighbours.js';
+import type { OpeningActivities } from '../activities/opening.js';
 import type { PageActivities } from '../activities/pages.js';
 import type { ReportActivities } from '../activities/reports.js';
 import { queues } from '../workflows/names.js';
@@ -19,18 +21,19 @@ function common({ connection, namespace }: WorkerParts): Pick<WorkerOptions, 'co
 }
 
 /** Incidents, locks, undos and modes: small, and first in line for the machine. */
-export function incidentWorker(parts: WorkerParts, workflowBundle: WorkerOptions['workflowBundle']): Promise<Worker> {
+export function incidentWorker(parts: WorkerParts, workflowBundle: WorkerOptions['workflowBundle'], activities: NeighbourActivities): Promise<Worker> {
   return Worker.create({
     ...common(parts),
     taskQueue: queues.incidents,
     workflowBundle,
+    activities,
     maxConcurrentWorkflowTaskExecutions: 40,
     maxCachedWorkflows: 1_000,
   });
 }
 
 /** Pages and reports: their own slots, so that nothing else can use them up. */
-export function pageWorker(parts: WorkerParts, activities: PageActivities & ReportActivities & Pick<ControlActivities, 'bar' | 'letIn'>): Promise<Worker> {
+export function pageWorker(parts: WorkerParts, activities: PageActivities & ReportActivities & NeighbourActivities & Pick<ControlActivities, 'bar' | 'holdRisky' | 'letIn'>): Promise<Worker> {
   return Worker.create({
     ...common(parts),
     taskQueue: queues.pages,
@@ -43,7 +46,7 @@ export function pageWorker(parts: WorkerParts, activities: PageActivities & Repo
 }
 
 /** Runbooks. Few slots: in a storm, paging comes first. A runbook's bug fails its run at once, and is reported. */
-export function runWorker(parts: WorkerParts, workflowBundle: WorkerOptions['workflowBundle'], activities: ControlActivities): Promise<Worker> {
+export function runWorker(parts: WorkerParts, workflowBundle: WorkerOptions['workflowBundle'], activities: ControlActivities & OpeningActivities): Promise<Worker> {
   return Worker.create({
     ...common(parts),
     taskQueue: queues.runs,

@@ -1,13 +1,32 @@
 import { artisanActivities } from '../activities/artisan.js';
+import { certbotActivities } from '../activities/certbot.js';
+import { certificateFileActivities } from '../activities/certificate-files.js';
+import { certificateActivities } from '../activities/certificates.js';
+import { databaseCauseActivities } from '../activities/database-cause.js';
+import { databaseServerActivities } from '../activities/database-server.js';
+import { deploymentActivities } from '../activities/deployment.js';
 import { diskActivities } from '../activities/disk.js';
 import { diskStepActivities } from '../activities/disk-steps.js';
+import { envFileActivities } from '../activities/env-file.js';
+import { errorPatternActivities } from '../activities/error-pattern.js';
+import { errorRateActivities } from '../activities/error-rate.js';
 import { failedJobsActivities } from '../activities/failed-jobs.js';
+import { firstLookActivities } from '../activities/first-look.js';
 import { authosApi, healthActivities } from '../activities/health-api.js';
 import { hostActivities } from '../activities/host.js';
 import { hostMisconfigured } from '../activities/known-hosts.js';
+import { monitoringActivities } from '../activities/monitoring-api.js';
+import { oauthActivities } from '../activities/oauth.js';
+import { oauthKeyActivities } from '../activities/oauth-keys.js';
+import { passportInstallActivities } from '../activities/passport-install.js';
+import { performanceActivities } from '../activities/performance.js';
+import { phpActivities } from '../activities/php-settings.js';
 import { postgresActivities } from '../activities/postgres.js';
 import { createScrub } from '../activities/scrub.js';
+import { redisActivities } from '../activities/redis.js';
+import { serviceActivities } from '../activities/services.js';
 import { localShell } from '../activities/shell.js';
+import { timedRequestActivities } from '../activities/timed-requests.js';
 import type { Config, EnvironmentConfig } from '../config.js';
 import type { Host } from '../domain/inventory.js';
 import type { Place } from '../domain/place.js';
@@ -23,32 +42,69 @@ export function activitiesOfHost(config: Config): RunbookActivities {
     if (!found) throw hostMisconfigured(`environment ${environment} is not in the config`);
     return found;
   };
-  const apiOf = (place: Place) => {
+  const addressOf = (place: Place) => {
     const { authos } = environmentOf(place);
-    return authosApi({ baseUrl: authos.url, token: authos.token.reveal() });
+    return { baseUrl: authos.url, token: authos.token.reveal() };
   };
+  const apiOf = (place: Place) => authosApi(addressOf(place));
   const databaseOf = (place: Place) => {
     const { database } = environmentOf(place);
     return database && { connectionString: database.url.reveal() };
   };
+  const adminOf = (place: Place) => {
+    const { database } = environmentOf(place);
+    return database && { connectionString: (database.adminUrl ?? database.url).reveal() };
+  };
+  const redisOf = (place: Place) => {
+    const { redis } = environmentOf(place);
+    return redis && { url: redis.url.reveal(), store: redis.store };
+  };
   const parts = { hosts, shellOf, databaseOf };
   const host = hostActivities(parts);
+  const certbot = certbotActivities({ hosts, shellOf });
   const postgres = postgresActivities(parts);
   const artisan = artisanActivities(parts);
+  const disk = diskActivities({ hosts, shellOf, apiOf });
+  const services = serviceActivities({ hosts, shellOf, apiOf });
+  const env = envFileActivities({ hosts, shellOf, services });
   return {
     ...host,
     ...postgres,
     ...artisan,
-    ...diskActivities({ hosts, shellOf, apiOf }),
-    ...diskStepActivities({ ...parts, artisan, host, postgres }),
+    ...disk,
+    ...diskStepActivities({ ...parts, artisan, host, disk, postgres }),
     ...failedJobsActivities(parts),
+    ...certificateActivities({ hosts }),
+    ...certbot,
+    ...certificateFileActivities({ hosts, certbot }),
+    ...oauthActivities({ ...parts, apiOf, testUserOf: (place) => environmentOf(place).authos.testUser }),
+    ...oauthKeyActivities(parts),
+    ...passportInstallActivities(parts),
     ...healthActivities({ apiOf, scrub }),
+    ...monitoringActivities({ hosts, apiOf, scrub }),
+    ...errorRateActivities({ hosts, apiOf }),
+    ...errorPatternActivities({ hosts, shellOf, apiOf, scrub }),
+    ...databaseCauseActivities({ ...parts, apiOf }),
+    ...deploymentActivities({ hosts, shellOf, scrub }),
+    ...phpActivities({ hosts, shellOf }),
+    ...timedRequestActivities({ hosts, apiOf, addressOf }),
+    ...performanceActivities({ ...parts, apiOf, scrub }),
+    ...firstLookActivities({ hosts, shellOf, apiOf, scrub }),
+    ...services,
+    ...env,
+    ...databaseServerActivities({ hosts, shellOf, apiOf, adminOf, serverOf: (place) => environmentOf(place).database, services, scrub }),
+    ...redisActivities({ hosts, shellOf, apiOf, redisOf, env, scrub }),
   };
 }
 
 /** Every secret that a command's output might show. */
 function secretsOf(config: Config): string[] {
-  const environments = Object.values(config.environments).flatMap(({ authos, database }) => [authos.token, ...(database ? [database.url] : [])]);
+  const environments = Object.values(config.environments).flatMap(({ authos, database, redis }) => [
+    authos.token,
+    ...(database ? [database.url] : []),
+    ...(database?.adminUrl ? [database.adminUrl] : []),
+    ...(redis ? [redis.url] : []),
+  ]);
   const people = Object.values(config.people).flatMap(({ token }) => (token ? [token] : []));
   const sources = Object.values(config.sources).map(({ token }) => token);
   const mail = config.channels.email?.password ? [config.channels.email.password] : [];

@@ -1,13 +1,17 @@
-import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import { NativeConnection, type Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { controlActivities } from '../activities/control.js';
+import { neighbourActivities } from '../activities/neighbours.js';
+import { openingActivities } from '../activities/opening.js';
 import { type PageMetrics, pageActivities } from '../activities/pages.js';
 import { reportActivities } from '../activities/reports.js';
 import { emailChannel } from '../channels/email.js';
 import { logChannel } from '../channels/log.js';
+import { runbooks } from '../catalogue.js';
 import type { Config } from '../config.js';
 import { holders } from '../domain/roster.js';
+import { lazyConnection } from '../http/connect.js';
 import { reportsFolder } from '../http/serve.js';
 import { workflowBundle } from './bundle.js';
 import { hostWorker, incidentWorker, pageWorker, runWorker, type WorkerParts } from './build.js';
@@ -31,13 +35,12 @@ export interface Connections {
 export async function connect(config: Config): Promise<Connections> {
   const { namespace } = config.temporal;
   const native = await NativeConnection.connect(config.temporal.connection());
-  // The profile's options are written for both of the SDK's clients; this one takes a part of them.
-  const connection = Connection.lazy(config.temporal.connection() as ConnectionOptions);
+  const { connection, close } = lazyConnection(config.temporal.connection());
   return {
     worker: { connection: native, namespace },
     client: new Client({ connection, namespace }),
     async close() {
-      await connection.close();
+      await close();
       await native.close();
     },
   };
@@ -49,12 +52,14 @@ export async function workersOf(role: WorkerRole, { config, logger, metrics }: R
   if (role === 'incidents') {
     const pages = pageActivities({ ...pageParts(config, logger), metrics });
     const reports = reportActivities({ folder: reportsFolder(config) });
+    const neighbours = neighbourActivities({ client });
+    const { bar, holdRisky, letIn } = control;
     return Promise.all([
-      workflowBundle('incidents').then((bundle) => incidentWorker(worker, bundle)),
-      pageWorker(worker, { ...pages, ...reports, bar: control.bar, letIn: control.letIn }),
+      workflowBundle('incidents').then((bundle) => incidentWorker(worker, bundle, neighbours)),
+      pageWorker(worker, { ...pages, ...reports, ...neighbours, bar, holdRisky, letIn }),
     ]);
   }
-  if (role === 'runs') return [await runWorker(worker, await workflowBundle('runs'), control)];
+  if (role === 'runs') return [await runWorker(worker, await workflowBundle('runs'), { ...control, ...openingActivities({ client, config, runbooks }) })];
   return [await hostWorker(worker, role.slice('host:'.length), activitiesOfHost(config))];
 }
 

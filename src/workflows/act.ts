@@ -1,20 +1,20 @@
 import type { Changed } from '../domain/messages.js';
 import type { ActReport, ActResult, StepOutcome, Verdict } from '../domain/step.js';
-import { askPerson } from './asking.js';
-import { acting, callFailure, reading } from './calling.js';
+import { askPerson, type Gathering } from './asking.js';
+import { acting, callFailure, longest, reading } from './calling.js';
 import { clear } from './clearance.js';
-import { type Conduct, control, head, keepPromise, record, tell } from './conduct.js';
+import { type Conduct, control, head, keepPromise, record, tell, tellFound } from './conduct.js';
 import { skipped } from './words.js';
 import { runId } from './names.js';
-import type { Act, Proof } from './step.js';
+import type { Act, On, Proof } from './step.js';
 
 /** What an act meets in its run. */
 export interface Setting {
   /** Title of its step. */
   title: string;
   proof: Proof;
-  /** Its question waits without end: offers of a mitigated incident. */
-  withoutExpiry: boolean;
+  /** An offer of a mitigated incident: its question is asked together with the others', and waits without end. */
+  offers?: Gathering;
   /** True once the run is proven: only observing acts still run then. */
   recovered: () => boolean;
   /** Offers that stand side by side still act one after the other. */
@@ -36,6 +36,7 @@ export async function perform(conduct: Conduct, act: Act, setting: Setting): Pro
   };
   record(conduct, setting.title, 'resolve', report);
   report.outcome = await met(conduct, act, setting, report);
+  await setting.offers?.settled(act.name);
   report.endedAt = Date.now();
   record(conduct, setting.title, 'resolve');
   return report;
@@ -50,6 +51,8 @@ async function met(conduct: Conduct, act: Act, setting: Setting, report: ActRepo
   const wouldDo = `${act.command(conduct.scene.place)} (${act.risk}, ${policy === 'ask' ? 'after approval' : 'at once'})`;
   if (policy === 'never') return skipped('mode', `the config forbids ${wouldDo}`);
   if (act.onceAnIncident && conduct.usedUp.includes(act.name)) return skipped('limit', 'it happens once an incident');
+  const { attachedTo } = conduct.input;
+  if (attachedTo && act.risk !== 'safe') return skipped('held', `attached to ${attachedTo}`);
   const look = await condition(conduct, act);
   if (!look.holds) return skipped('condition does not hold', look.why);
   if (conduct.mode !== 'automatic') return skipped('mode', `${conduct.mode}: would run ${wouldDo}`);
@@ -115,7 +118,8 @@ async function underLocks(conduct: Conduct, act: Act, setting: Setting, report: 
 /** The world may have moved on while a person thought: the condition and the recovery are looked at again. */
 async function secondLook(conduct: Conduct, act: Act, setting: Setting): Promise<StepOutcome | undefined> {
   if (conduct.stop) return skipped('stopped', conduct.stop.reason);
-  const [look, now] = await Promise.all([condition(conduct, act), proofNow(conduct, setting.proof)]);
+  const looked = act.when?.actLooksToo ? { holds: true, why: '' } : condition(conduct, act);
+  const [look, now] = await Promise.all([looked, proofNow(conduct, setting.proof)]);
   if (now.kind === 'recovered') return skipped('already recovered', now.evidence);
   return look.holds ? undefined : skipped('condition does not hold', look.why);
 }
@@ -123,10 +127,12 @@ async function secondLook(conduct: Conduct, act: Act, setting: Setting): Promise
 /** One call of the act. `unknown` if the worker died with it. */
 async function once(conduct: Conduct, act: Act, report: ActReport): Promise<StepOutcome> {
   const { scene } = conduct;
-  const on = acting(scene.place.host, act.name, act.timeout.minutes, act.ifWorkerDies === 'repeat');
-  await keepPromise(conduct, act.timeout.minutes * 5 * 60_000);
+  const onHost = (host: string): On => acting(host, act);
+  await keepPromise(conduct, longest(act));
   try {
-    return outcome(await act.do(on, scene), report);
+    const result = await act.do(onHost(scene.place.host), scene, onHost);
+    if (result.pageEarly) await tellFound(conduct, 'resolving', 30 * 60_000, { why: result.pageEarly });
+    return outcome(result, report);
   } catch (error) {
     const failure = callFailure(error);
     return failure.kind === 'died' ? { kind: 'unknown', because: failure.message } : { kind: 'failed', message: failure.message };

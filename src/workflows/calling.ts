@@ -1,6 +1,6 @@
 import { ActivityFailure, ApplicationFailure, proxyActivities, TimeoutFailure } from '@temporalio/workflow';
 import { queues } from './names.js';
-import type { On } from './step.js';
+import type { Act, On } from './step.js';
 
 /** A host's worker heartbeats every 5 s; one that is silent for this long has died. */
 const heartbeatTimeout = '20s';
@@ -19,12 +19,19 @@ export function reading(host: string, title: string, minutes: number): On {
   });
 }
 
+/** The longest that one call of an act may take in all, ms: its timeout, and as long again where it may be repeated. */
+export function longest(act: Pick<Act, 'timeout' | 'ifWorkerDies'>): number {
+  return act.timeout.minutes * 60_000 * (act.ifWorkerDies === 'repeat' ? 2 : 1) + 2 * 60_000;
+}
+
 /** Acting: once, unless a repeat is harmless (crash rule 'repeat'). */
-export function acting(host: string, title: string, minutes: number, repeatable: boolean): On {
+export function acting(host: string, act: Pick<Act, 'name' | 'timeout' | 'ifWorkerDies'>): On {
+  const repeatable = act.ifWorkerDies === 'repeat';
   return proxyActivities<On>({
     taskQueue: queues.host(host),
-    summary: title,
-    startToCloseTimeout: minutes * 60_000,
+    summary: act.name,
+    startToCloseTimeout: act.timeout.minutes * 60_000,
+    scheduleToCloseTimeout: longest(act),
     scheduleToStartTimeout,
     heartbeatTimeout,
     retry: { maximumAttempts: repeatable ? 5 : 1, initialInterval: '1s', backoffCoefficient: 2 },

@@ -3,6 +3,7 @@ import type { ControlActivities } from '../activities/control.js';
 import type { LockAnswer, LockRequest } from '../domain/lock.js';
 import type { StepOutcome } from '../domain/step.js';
 import { type Conduct, control, keepPromise, unlessStopped } from './conduct.js';
+import { longest } from './calling.js';
 import { queues } from './names.js';
 import type { Act } from './step.js';
 import { skipped } from './words.js';
@@ -16,21 +17,22 @@ export interface Cleared {
 /** Mode, budget and locks, right before an act: everything it touches and its host, in sorted order, all or none. */
 export async function clear(conduct: Conduct, act: Act, holder: string, approved: boolean): Promise<Cleared> {
   const { scene, input } = conduct;
-  // Asked again here because the kill switch may have been turned while the run went on.
-  const mode = await control.readMode({ runbook: input.incident.runbook });
+  const request: LockRequest = {
+    holder,
+    incidentId: input.incident.id,
+    risky: act.risk === 'disruptive' || act.risk === 'destructive',
+    resources: [...new Set([`host:${scene.place.host}`, ...act.touches(scene.place)])].sort(),
+    lease: longest(act) + 60_000,
+    ...(act.budget ? { budget: { key: act.budget(scene.place), window: scene.times.budgetWindow, approved } } : {}),
+  };
+  const environment = scene.place.environment;
+  // The mode comes with the locks: the kill switch may have been turned while the run went on.
+  const { mode, locks } = await control.clear({ environment, request, runbook: input.incident.runbook });
   if (mode !== 'automatic') {
     conduct.mode = mode;
     return { waited: false, refusal: skipped('mode', `${mode} since it was asked`) };
   }
-  const request: LockRequest = {
-    holder,
-    incidentId: input.incident.id,
-    resources: [...new Set([`host:${scene.place.host}`, ...act.touches(scene.place)])].sort(),
-    lease: act.timeout.minutes * 60_000 * (act.ifWorkerDies === 'repeat' ? 5 : 2) + 60_000,
-    ...(act.budget ? { budget: { key: act.budget(scene.place), window: scene.times.budgetWindow, approved } } : {}),
-  };
-  const environment = scene.place.environment;
-  let answer: LockAnswer | undefined = await control.tryLocks({ environment, request });
+  let answer: LockAnswer | undefined = locks;
   const waited = answer.kind === 'wait';
   if (answer.kind === 'wait') {
     const { behind } = answer;
@@ -45,6 +47,8 @@ export async function clear(conduct: Conduct, act: Act, holder: string, approved
       return { waited, refusal: skipped('locked', `by ${answer.behind}`) };
     case 'limit':
       return { waited, refusal: skipped('limit', `it was done at ${new Date(answer.usedAt).toISOString()} already`) };
+    case 'held':
+      return { waited, refusal: skipped('held', answer.because) };
     case 'barred':
       return { waited, refusal: skipped('stopped', answer.because) };
   }

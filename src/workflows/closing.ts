@@ -5,6 +5,7 @@ import type { IncidentView } from '../domain/incident.js';
 import { hold, restart } from '../domain/ladder.js';
 import type { ControlActivities } from '../activities/control.js';
 import type { ReportActivities } from '../activities/reports.js';
+import { letSymptomsGo } from './attaching.js';
 import type { Books } from './desk.js';
 import { viewOf } from './incident-view.js';
 import { byIncident, byIntake, currentRun, entry, note } from './incident-memory.js';
@@ -60,6 +61,7 @@ export function finishCloseWhenReady(books: Books, now: number): void {
   delete memory.nextCheckAt;
   note(memory, entry(now, closing.by, 'state', `closed, ${closing.as} (${actorName(closing.by)}): ${closing.reason}`));
   undoAutomatic(books, now);
+  letSymptomsGo(books);
   books.aside(() => tellItIsOver(books, now));
   storeReport(books);
 }
@@ -80,6 +82,8 @@ export function reopen(books: Books, alert: Alert): void {
   delete memory.mitigatedSince;
   delete memory.remindedAt;
   delete memory.watchAfterUndos;
+  delete memory.attachedTo;
+  delete memory.lookedForSymptoms;
   memory.state = 'open';
   memory.ladder = restart(memory.policy, memory.ladder, alert.acceptedAt);
   memory.acknowledgedOnce = false;

@@ -56,6 +56,7 @@ export function openConduct(input: RunInput): Conduct {
       times: input.times,
       incidentId: input.incident.id,
       run: input.run,
+      publicKeys: input.publicKeys,
       facts: {},
       lastActAt: Date.now(),
     },

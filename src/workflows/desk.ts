@@ -1,8 +1,10 @@
 import type { ActionResult } from '../domain/action.js';
 import { actorName } from '../domain/actor.js';
 import type { Alert } from '../domain/alert.js';
+import type { Cause, Symptom } from '../domain/attachment.js';
 import { hold, lapseAcknowledgement, nextPage, nextWake, pagedNow, release } from '../domain/ladder.js';
 import type { Asks, Changed, Ended, Found } from '../domain/messages.js';
+import { attach, causeClosed, diskRelieved, lookForSymptoms, recordSymptom } from './attaching.js';
 import { beginClose, closeIfDue, finishCloseWhenReady, reopen } from './closing.js';
 import { clock } from './incident-view.js';
 import { byIncident, byIntake, byLadder, currentRun, entry, type IncidentMemory, note, openAsks } from './incident-memory.js';
@@ -39,6 +41,8 @@ export interface Desk extends Books {
   changedSystem(message: Changed): void;
   ended(message: Ended): void;
   undone(message: Undone): void;
+  /** From an incident that explains this one, or that this one explains. */
+  neighbour(kind: 'attach' | 'causeClosed' | 'symptom' | 'diskRelieved', content: unknown): void;
   act(request: Request): ActionResult;
   /** Does all that is due at `now`. */
   turn(now: number): void;
@@ -87,6 +91,7 @@ export function openDesk(memory: IncidentMemory, workflowId: string): Desk {
     changedSystem: (message: Changed) => heard(() => ours(message) && runChanged(books, message)),
     ended: (message: Ended) => heard(() => ours(message) && runEnded(books, message)),
     undone: (message: Undone) => heard(() => ours(message) && recordUndone(books, message)),
+    neighbour: (kind: Parameters<Desk['neighbour']>[0], content: unknown) => heard(() => hearNeighbour(books, kind, content)),
     act(request: Request): ActionResult {
       books.changed = true;
       return act(books, request, Date.now());
@@ -94,6 +99,19 @@ export function openDesk(memory: IncidentMemory, workflowId: string): Desk {
     turn: (now: number) => turn(books, now),
     nextWake: () => nextTurn(memory),
   });
+}
+
+function hearNeighbour(books: Books, kind: Parameters<Desk['neighbour']>[0], content: unknown): void {
+  switch (kind) {
+    case 'attach':
+      return attach(books, content as Cause);
+    case 'causeClosed':
+      return causeClosed(books, (content as { incidentId: string }).incidentId);
+    case 'symptom':
+      return recordSymptom(books, content as Symptom);
+    case 'diskRelieved':
+      return diskRelieved(books);
+  }
 }
 
 function turn(books: Books, now: number): void {
@@ -106,6 +124,7 @@ function turn(books: Books, now: number): void {
   if (memory.closing) return finishCloseWhenReady(books, now);
   noticeLapse(books, now);
   page(books, now);
+  lookForSymptoms(books);
   tellAtStart(books, now);
   if (!memory.firstPageOver && now >= memory.start.alert.acceptedAt + firstPageGrace) memory.firstPageOver = true;
   letWatchBegin(books);

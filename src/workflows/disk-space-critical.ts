@@ -1,39 +1,21 @@
+import type { FailedJobsFound, OptionalCommands } from '../activities/disk-steps.js';
+import type { Condition } from '../activities/known-hosts.js';
 import type { Place } from '../domain/place.js';
 import type { RunInput } from '../domain/messages.js';
-import type { Runbook } from '../domain/runbook.js';
+import { clearCacheActs } from './cache-clear.js';
 import { openRun } from './run.js';
-import { act, diagnostic, type Proof, step } from './step.js';
-
-/** What RUNBOOKS.md says around the steps of "Disk Space Critical". */
-export const diskSpaceCriticalRunbook: Runbook = {
-  type: 'diskSpaceCritical',
-  title: 'Disk Space Critical',
-  severity: 'Critical',
-  target: 'host and mount',
-  triggers: ['Disk usage > 90%', 'Storage health check shows critical', 'Write operations failing'],
-  impact: ['Application crashes', 'Log write failures', 'Database corruption risk', 'Session loss'],
-  prevention: ['Set up automated log rotation', 'Implement data archival policy', 'Monitor disk usage daily', 'Set up disk space alerts at 80%'],
-  ladder: {
-    besides: ['Infrastructure Team'], // "Immediate escalation to Infrastructure Team"
-    told: [],
-    levels: [
-      { afterMinutes: 15, role: 'Engineering Manager' },
-      { afterMinutes: 30, role: 'CTO' },
-    ],
-  },
-};
+import { act, diagnostic, type Procedure, type Proof, type Scene, step } from './step.js';
 
 /** Where "Prevention" sets the early alert; no more is deleted than it takes to get there. */
 const enough = 80;
 const disk = ({ name }: Place): string[] => [`disk:${name}`];
-const env = ({ environment }: Place): string[] => [`env:${environment}`];
 const failedJobs = ({ database, environment }: Place): string[] => [`table:failed_jobs@${database ?? environment}`];
 
 const checkDiskUsage = diagnostic({
   title: 'Check Disk Usage',
   command: ({ mount }) => `df -h ${mount}; du -sh <root>/*`,
   timeout: { minutes: 2, because: 'du of the top folders on a slow disk' },
-  find: (on, { place }) => on.checkDiskUsage({ place }),
+  find: (on, { place }) => on.lookAtDisk({ place }),
 });
 
 const identifyLargeFiles = diagnostic({
@@ -47,14 +29,14 @@ const checkLogSizes = diagnostic({
   title: 'Check Log Sizes',
   command: () => 'du -sh storage/logs/*',
   timeout: { minutes: 2, because: 'one folder' },
-  find: (on, { place }) => on.checkLogSizes({ place }),
+  find: (on, { place }) => on.lookAtLogs({ place }),
 });
 
 const checkDatabaseSize = diagnostic({
   title: 'Check Database Size',
   command: ({ database }) => `psql -c "SELECT pg_size_pretty(pg_database_size('${database ?? '<database>'}'))"`,
   timeout: { minutes: 1, because: 'one query with its own time limit' },
-  find: (on, { place }) => on.checkDatabaseSize({ place }),
+  find: (on, { place }) => on.lookAtDatabase({ place }),
 });
 
 const clearOldLogs = step({
@@ -76,7 +58,7 @@ const clearOldLogs = step({
       risk: 'destructive',
       approval: 'at once',
       command: () => 'php artisan log:clear --days=7',
-      when: { says: 'this AuthOS has the command log:clear' },
+      when: { says: 'this AuthOS has the command log:clear', holds: async (_, scene) => hasCommand(scene, 'log:clear') },
       touches: disk,
       ifWorkerDies: 'repeat',
       timeout: { minutes: 2, because: 'artisan boots and unlinks' },
@@ -97,22 +79,13 @@ const clearCacheFiles = step({
       timeout: { minutes: 5, because: 'many small files' },
       do: (on, { place }) => on.clearFolder({ place, what: 'views' }),
     }),
-    act({
-      name: 'Clear the cache',
-      risk: 'safe', // by the rule for cache:clear: else it would log people out or lose jobs, and is not done here
-      command: () => 'php artisan cache:clear; rm -rf storage/framework/cache/data/*',
-      when: { says: 'sessions, queue and locks use another store than the cache; no brute-force incident is open' },
-      touches: env,
-      budget: ({ environment }) => `cache:clear@${environment}`,
-      timeout: { minutes: 5, because: 'many small files' },
-      do: (on, { place }) => on.clearCache({ place }),
-    }),
+    ...clearCacheActs(),
     act({
       name: 'Delete all sessions',
       risk: 'destructive', // logs everyone out, so it is offered after everything else
       offeredLast: true,
       command: () => 'rm -rf storage/framework/sessions/*',
-      when: { says: 'sessions are files on the target mount', holds: (on, { place }) => on.pathOnMount({ place, what: 'sessions' }) },
+      when: { says: 'sessions are files on the target mount', actLooksToo: true, holds: async (_, scene) => found(scene).sessions ?? unknown },
       touches: disk,
       timeout: { minutes: 5, because: 'many small files' },
       do: (on, { place }) => on.clearFolder({ place, what: 'sessions' }),
@@ -129,11 +102,14 @@ const cleanFailedJobs = step({
       command: () => 'php artisan queue:prune-failed --hours=24 (after an export to the archive)',
       when: {
         says: 'there are such jobs, and the database volume has at least 5 % free: PostgreSQL gives no disk back at once, and writes WAL',
-        holds: (on, { place }) => on.failedJobsToClean({ place, olderThanHours: 24 }),
+        actLooksToo: true,
+        holds: async (_, scene) => failedJobsToClean(scene, 'older than a day'),
       },
       touches: failedJobs,
       timeout: { minutes: 5, because: 'export, then delete' },
       do: async (on, { place }) => {
+        const room = await on.databaseVolumeHasRoom({ place });
+        if (!room.holds) return { outcome: 'refused', evidence: room.why };
         const kept = await on.exportFailedJobs({ place });
         return kept.exported ? on.pruneFailedJobs({ place, hours: 24, exported: kept.exported }) : kept;
       },
@@ -143,10 +119,12 @@ const cleanFailedJobs = step({
       risk: 'destructive',
       offeredLast: true, // the young ones may still be retried; no more is deleted than needed
       command: () => 'php artisan queue:flush (after an export to the archive)',
-      when: { says: 'there are failed jobs, and the database volume has at least 5 % free', holds: (on, { place }) => on.failedJobsToClean({ place, olderThanHours: 0 }) },
+      when: { says: 'the same for all that are left', actLooksToo: true, holds: async (_, scene) => failedJobsToClean(scene, 'all') },
       touches: failedJobs,
       timeout: { minutes: 5, because: 'export, then delete' },
       do: async (on, { place }) => {
+        const room = await on.databaseVolumeHasRoom({ place });
+        if (!room.holds) return { outcome: 'refused', evidence: room.why };
         const kept = await on.exportFailedJobs({ place });
         return kept.exported ? on.flushFailedJobs({ place, exported: kept.exported }) : kept;
       },
@@ -160,7 +138,10 @@ const archiveOldData = step({
   command: () => 'php artisan db:archive --table=authentication_logs --days=90',
   when: {
     says: 'this AuthOS has the command db:archive, and the database volume has at least 5 % free',
-    holds: (on, { place }) => on.canArchive({ place }),
+    holds: async (on, scene) => {
+      const command = hasCommand(scene, 'db:archive');
+      return command.holds ? on.databaseVolumeHasRoom({ place: scene.place }) : command;
+    },
   },
   touches: ({ database, environment }) => [`table:authentication_logs@${database ?? environment}`],
   timeout: { minutes: 30, because: 'a large table, in batches' },
@@ -173,16 +154,66 @@ const increaseDiskSpace = step({
   byHand: 'if the volume can grow: aws ec2 modify-volume, wait until it is optimizing, then grow the partition and the file system by its type',
 });
 
+/** What the diagnosis found and the offers need; a step that failed leaves its part unknown, and unknown never holds. */
+interface Facts {
+  sessions?: Condition;
+  commands?: OptionalCommands;
+  failedJobs?: FailedJobsFound;
+}
+
+const unknown: Condition = { holds: false, why: 'the diagnosis could not tell' };
+
+function found({ facts }: Scene): Facts {
+  return { ...(facts[checkDiskUsage.title] as Facts), ...(facts[checkLogSizes.title] as Facts), ...(facts[checkDatabaseSize.title] as Facts) };
+}
+
+function hasCommand(scene: Scene, command: keyof OptionalCommands): Condition {
+  const there = found(scene).commands?.[command];
+  if (there === undefined) return unknown;
+  return { holds: there, why: there ? `it has ${command}` : `Command "${command}" is not defined.` };
+}
+
+function failedJobsToClean(scene: Scene, which: 'all' | 'older than a day'): Condition {
+  const jobs = found(scene).failedJobs;
+  if (!jobs) return unknown;
+  const count = which === 'all' ? jobs.all : jobs.olderThanADay;
+  const those = `${count} failed jobs${which === 'all' ? '' : ' older than a day'}`;
+  if (count === 0) return { holds: false, why: those };
+  return { holds: jobs.room.holds, why: `${those}; ${jobs.room.why}; PostgreSQL keeps the room for itself and gives none to the disk` };
+}
+
 /** Holds for all samples; 80–90 % with writes working is mitigated. */
 const recovered: Proof = {
   says: 'used and inodes < 80 %, by df and AuthOS, and a 1 MiB write with fsync on that mount works',
   check: (on, { place }, window) => on.proveDisk({ place, below: enough, window }),
 };
 
+/** "Disk Space Critical" of RUNBOOKS.md: what it says around its steps, and the steps. */
+export const diskSpaceCriticalProcedure: Procedure = {
+  type: 'diskSpaceCritical',
+  title: 'Disk Space Critical',
+  severity: 'Critical',
+  target: 'host and mount',
+  triggers: ['Disk usage > 90%', 'Storage health check shows critical', 'Write operations failing'],
+  impact: ['Application crashes', 'Log write failures', 'Database corruption risk', 'Session loss'],
+  prevention: ['Set up automated log rotation', 'Implement data archival policy', 'Monitor disk usage daily', 'Set up disk space alerts at 80%'],
+  ladder: {
+    besides: ['Infrastructure Team'], // "Immediate escalation to Infrastructure Team"
+    told: [],
+    levels: [
+      { afterMinutes: 15, role: 'Engineering Manager' },
+      { afterMinutes: 30, role: 'CTO' },
+    ],
+  },
+  diagnose: [checkDiskUsage, identifyLargeFiles, checkLogSizes, checkDatabaseSize],
+  resolve: [clearOldLogs, clearCacheFiles, cleanFailedJobs, archiveOldData, increaseDiskSpace],
+  recovered,
+};
+
 /** Disk Space Critical: docs/runbooks.md#disk-space-critical. */
 export async function diskSpaceCritical(input: RunInput): Promise<void> {
-  const run = openRun(diskSpaceCriticalRunbook, input);
-  await run.diagnose(checkDiskUsage, identifyLargeFiles, checkLogSizes, checkDatabaseSize);
-  await run.resolveUntil(recovered, [clearOldLogs, clearCacheFiles, cleanFailedJobs, archiveOldData, increaseDiskSpace]);
+  const run = openRun(input);
+  await run.diagnose(...diskSpaceCriticalProcedure.diagnose);
+  await run.resolveUntil(recovered, diskSpaceCriticalProcedure.resolve);
   await run.end();
 }

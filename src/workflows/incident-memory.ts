@@ -1,4 +1,5 @@
 import type { Actor } from '../domain/actor.js';
+import type { Cause, Symptom } from '../domain/attachment.js';
 import type { AskRecord, IncidentStateName, IncidentView, RunRecord, TimelineEntry } from '../domain/incident.js';
 import { type LadderPolicy, type LadderState, openLadder } from '../domain/ladder.js';
 import type { IncidentStart, Mode } from '../domain/messages.js';
@@ -38,6 +39,11 @@ export interface IncidentMemory {
   /** Ids of people's actions, so that a second delivery changes nothing. */
   seen: string[];
   acknowledgedOnce: boolean;
+  /** The incident that explains this one; `closed` once it is over and a check decides what becomes of this. */
+  attachedTo?: Cause & { closed?: boolean };
+  /** Incidents that this one explains. */
+  symptoms: Symptom[];
+  lookedForSymptoms?: boolean;
   /** Number of the run that has proven and waits for the automatic undos. */
   watchAfterUndos?: number;
   mitigatedSince?: number;
@@ -74,6 +80,7 @@ export function openMemory(start: IncidentStart): IncidentMemory {
     timeline: [],
     seen: [],
     acknowledgedOnce: false,
+    symptoms: [],
   };
 }
 

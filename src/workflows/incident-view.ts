@@ -23,7 +23,7 @@ export function storyOf(memory: IncidentMemory, now: number): Story {
   return {
     wrong: memory.start.alert.title,
     state: stateInWords(memory),
-    found: memory.found,
+    found: [...memory.found, ...memory.symptoms.map(({ title, found }) => `Explains ${title}${found[0] ? `: ${found[0]}` : ''}`)],
     done: memory.done,
     asked: openAsks(memory),
     next: nextInWords(memory, now),

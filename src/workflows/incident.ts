@@ -18,6 +18,7 @@ import type { IncidentView } from '../domain/incident.js';
 import { nextWake } from '../domain/ladder.js';
 import type { Asks, Changed, Ended, Found, IncidentStart } from '../domain/messages.js';
 import { searchAttributes } from '../domain/search-attributes.js';
+import { lookForCause } from './attaching.js';
 import { type Desk, openDesk } from './desk.js';
 import { type IncidentMemory, openMemory } from './incident-memory.js';
 import { details, levelOf, viewOf, waitingFor } from './incident-view.js';
@@ -31,6 +32,13 @@ export const changedSignal = defineSignal<[Changed]>('changed');
 export const endedSignal = defineSignal<[Ended]>('ended');
 export const undoneSignal = defineSignal<[Undone]>('undone');
 export const showQuery = defineQuery<IncidentView>('show');
+
+const neighbours = {
+  attach: 'From a Disk or Database incident: it explains this one.',
+  causeClosed: 'From the incident that explains this one: it is over.',
+  symptom: 'From an incident that this one explains: what it has found.',
+  diskRelieved: 'From a Disk incident that closed: a Database incident may try again.',
+};
 
 const actions: Record<ActionKind, string> = {
   acknowledge: 'Say that you have it: stops repeats for 30 min, not the ladder. From here: no argument needed.',
@@ -53,6 +61,7 @@ const actions: Record<ActionKind, string> = {
 export async function incident(start: IncidentStart, carried?: IncidentMemory): Promise<void> {
   const desk = openDesk(carried ?? openMemory(start), workflowInfo().workflowId);
   listen(desk);
+  if (!carried) await lookForCause(desk);
 
   let timer: Timer | undefined;
   for (;;) {
@@ -74,6 +83,9 @@ function listen(desk: Desk): void {
   setHandler(changedSignal, (message) => desk.changedSystem(message), { description: 'From a run: how to undo the act it is about to do.' });
   setHandler(endedSignal, (message) => desk.ended(message), { description: 'From a run: its last word.' });
   setHandler(undoneSignal, (message) => desk.undone(message), { description: 'From the undo workflow: what became of an undo.' });
+  for (const [kind, description] of Object.entries(neighbours) as [keyof typeof neighbours, string][]) {
+    setHandler(defineSignal<[unknown]>(kind), (content) => desk.neighbour(kind, content), { description });
+  }
   setHandler(showQuery, () => viewOf(desk.memory, desk.workflowId), { description: 'All of the incident that people see.' });
   for (const [kind, description] of Object.entries(actions) as [ActionKind, string][]) {
     setHandler(defineSignal<[unknown]>(kind), (input) => void desk.act(readRequest(desk.memory, kind, input)), { description });
@@ -92,8 +104,10 @@ function listen(desk: Desk): void {
 function publish(desk: Desk): void {
   const { memory } = desk;
   const wake = memory.closed ? undefined : nextWake(memory.policy, memory.ladder);
+  // What the server set at the start is right until the first page is out.
+  const fresh = !memory.firstPageOver && !memory.closed;
   const values = [memory.state, waitingFor(memory), levelOf(memory), wake?.at ?? null] as const;
-  if (JSON.stringify(values) !== desk.published) {
+  if (!fresh && JSON.stringify(values) !== desk.published) {
     desk.published = JSON.stringify(values);
     upsertSearchAttributes([
       { key: searchAttributes.incidentState, value: memory.state },

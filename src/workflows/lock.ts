@@ -3,7 +3,7 @@ import { bar, give, letIn, type LockAnswer, type LockRequest, type LockState, no
 
 export const takeUpdate = defineUpdate<LockAnswer, [LockRequest]>('take');
 export const giveSignal = defineSignal<[string]>('give');
-export const barSignal = defineSignal<[{ incidentId: string; because: string }]>('bar');
+export const barSignal = defineSignal<[{ incidentId: string; because: string; risky: boolean }]>('bar');
 export const letInSignal = defineSignal<[{ incidentId: string }]>('letIn');
 
 /**
@@ -21,7 +21,7 @@ export async function lock(carried: LockState = noLocks): Promise<void> {
     return taken.answer;
   }, { description: 'Ask for resources: all of them, or none.' });
   setHandler(giveSignal, (holder) => { state = give(state, holder); }, { description: 'Give back everything that this holder has.' });
-  setHandler(barSignal, ({ incidentId, because }) => { asked += 1; state = bar(state, incidentId, because); }, { description: 'Refuse the later acts of an incident.' });
+  setHandler(barSignal, ({ incidentId, because, risky }) => { asked += 1; state = bar(state, incidentId, because, risky); }, { description: 'Refuse the later acts of an incident.' });
   setHandler(letInSignal, ({ incidentId }) => { state = letIn(state, incidentId); }, { description: 'Let a reopened incident act again.' });
 
   for (;;) {

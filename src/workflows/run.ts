@@ -1,8 +1,8 @@
 import { CancellationScope, condition as until, isCancellation } from '@temporalio/workflow';
 import type { Ended, Mode, RunEnd, RunInput } from '../domain/messages.js';
-import type { Runbook } from '../domain/runbook.js';
 import type { StepOutcome, StepReport, Verdict } from '../domain/step.js';
 import { perform, type Setting } from './act.js';
+import { gather, type Gathering } from './asking.js';
 import { callFailure, reading, waiting } from './calling.js';
 import { type Conduct, control, doneLines, head, keepPromise, openConduct, record, tell, tellFound, unlessStopped } from './conduct.js';
 import type { Act, DiagnoseStep, Proof, ResolveStep } from './step.js';
@@ -22,7 +22,7 @@ export interface Run {
 const day = 24 * 60 * 60_000;
 
 /** Begins a run. The steps are data (step.ts); a check-only run proves and watches and does nothing else. */
-export function openRun(runbook: Runbook, input: RunInput): Run {
+export function openRun(input: RunInput): Run {
   const conduct = openConduct(input);
   let recovered: Proof | undefined;
   let verdict: Verdict = { kind: 'unknown', evidence: 'not looked at' };
@@ -31,7 +31,7 @@ export function openRun(runbook: Runbook, input: RunInput): Run {
   async function learnMode(): Promise<void> {
     if (modeIsKnown) return;
     modeIsKnown = true;
-    const mode: Mode = await control.readMode({ runbook: runbook.type });
+    const mode: Mode = await control.readMode({ runbook: input.incident.runbook });
     conduct.mode = mode === 'automatic' && !input.alert.targetIsClear ? 'observe-only' : mode;
   }
 
@@ -46,11 +46,12 @@ export function openRun(runbook: Runbook, input: RunInput): Run {
         const outcome = conduct.steps.find((s) => s.title === step.title)?.acts[0]?.outcome;
         if (outcome) conduct.found.push(`${step.title}: ${outcome.kind === 'done' ? firstLine(outcome.evidence) : outcome.kind === 'failed' ? `failed: ${firstLine(outcome.message)}` : outcome.kind}`);
       }
-      await tellFound(conduct, 'diagnosed', 30 * 60_000);
+      await tellFound(conduct, 'diagnosed', 40 * 60_000);
     },
 
     async resolveUntil(proof, steps) {
       await learnMode();
+      if (!input.alert.targetIsClear) return; // what it is about is a guess: nothing is proven, and nothing done, on a guess
       recovered = proof;
       verdict = (await prove(conduct, proof, Date.now())) ?? verdict;
       if (input.kind === 'check') return;
@@ -110,10 +111,10 @@ async function judge(sample: () => Promise<Verdict>): Promise<Verdict> {
 async function resolve(conduct: Conduct, proof: Proof, steps: ResolveStep[], before: Verdict): Promise<Verdict> {
   let verdict = before;
   let turn: Promise<unknown> = Promise.resolve();
-  const setting = (title: string, withoutExpiry: boolean): Setting => ({
+  const setting = (title: string, offers?: Gathering): Setting => ({
     title,
     proof,
-    withoutExpiry,
+    ...(offers ? { offers } : {}),
     recovered: () => verdict.kind === 'recovered',
     alone: (doing) => {
       const mine = turn.then(doing);
@@ -126,10 +127,10 @@ async function resolve(conduct: Conduct, proof: Proof, steps: ResolveStep[], bef
     verdict = (await prove(conduct, proof, conduct.scene.lastActAt + settle)) ?? verdict;
     record(conduct, step.title, 'resolve').check = `${verdict.kind}. ${firstLine(verdict.evidence)}`;
   };
-  const take = async (step: ResolveStep, acts: Act[], withoutExpiry = false): Promise<void> => {
+  const take = async (step: ResolveStep, acts: Act[], offers?: Gathering): Promise<void> => {
     const changed: Act[] = [];
     for (const act of acts) {
-      const { outcome } = await perform(conduct, act, setting(step.title, withoutExpiry));
+      const { outcome } = await perform(conduct, act, setting(step.title, offers));
       if (act.risk !== 'observe' && outcome.kind !== 'skipped') changed.push(act);
     }
     if (changed.length > 0 && !conduct.stop) await checkAfter(step, changed);
@@ -149,7 +150,6 @@ async function resolve(conduct: Conduct, proof: Proof, steps: ResolveStep[], bef
     return verdict;
   }
   if (later.length === 0) return verdict;
-  await tellFound(conduct, 'mitigated', 2 * day);
   const looking = new CancellationScope();
   const looked = looking.run(() => whileMitigated(conduct, proof)).then(
     async (seen) => {
@@ -160,7 +160,8 @@ async function resolve(conduct: Conduct, proof: Proof, steps: ResolveStep[], bef
       if (!isCancellation(error)) throw error;
     },
   );
-  await Promise.all(later.map(({ step, act }) => take(step, [act], true)));
+  const offers = gather(conduct, later.map(({ act }) => act.name));
+  await Promise.all(later.map(({ step, act }) => take(step, [act], offers)));
   looking.cancel();
   await looked;
   return verdict;

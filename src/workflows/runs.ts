@@ -3,6 +3,7 @@ import type { Actor } from '../domain/actor.js';
 import type { AskRecord, RunRecord } from '../domain/incident.js';
 import { escalate } from '../domain/ladder.js';
 import type { Asks, Changed, Decision, Ended, Found, RunInput, Stop } from '../domain/messages.js';
+import { checkCause, detach, tellCause } from './attaching.js';
 import { beginClose } from './closing.js';
 import { type Books, changeState } from './desk.js';
 import { byIncident, byLadder, byRun, currentRun, entry, note, openAsks } from './incident-memory.js';
@@ -44,6 +45,8 @@ function start(books: Books, kind: RunRecord['kind'], now: number): void {
     automation: begun.automation,
     automaticUndos: memory.undos.filter((undo) => undo.kind === 'automatic' && undo.state === 'registered').length,
     usedUp: memory.usedUp,
+    ...(memory.attachedTo && !memory.attachedTo.closed ? { attachedTo: memory.attachedTo.title } : {}),
+    publicKeys: begun.publicKeys,
   };
   books.aside(async () => {
     try {
@@ -90,14 +93,16 @@ function failed(books: Books, run: RunRecord, reason: string, now: number): void
   note(memory, entry(now, byIncident, 'run', `run ${run.n} failed: ${reason}`));
   memory.done.push(`Run ${run.n} failed: ${reason}`);
   if (memory.closing) return;
+  memory.nextCheckAt = now + memory.start.times.checkEvery;
+  if (memory.attachedTo) return afterAttachedRun(books, run.n, now);
   changeState(books, 'open', now);
   pageEarly(books, now, 'a run failed');
-  memory.nextCheckAt = now + memory.start.times.checkEvery;
 }
 
 /** Pages the next level now. */
 export function pageEarly(books: Books, now: number, why: string, actor: Actor = byLadder, level?: number): void {
   const { memory } = books;
+  if (memory.attachedTo && actor.kind === 'automation') return; // its cause pages
   const { state, page } = escalate(memory.policy, memory.ladder, now, level);
   memory.ladder = state;
   note(memory, entry(now, actor, 'escalate', `escalated: ${why}`));
@@ -120,16 +125,13 @@ export function runFound(books: Books, message: Found): void {
       memory.watchAfterUndos = run.n;
       undoAutomatic(books, now);
       break;
-    case 'mitigated':
-      changeState(books, 'mitigated', now);
-      for (const ask of openAsks(memory)) ask.expiresAt = null;
-      break;
     case 'no longer mitigated':
       changeState(books, 'open', now);
       for (const ask of openAsks(memory)) ask.expiresAt = now + memory.start.times.approvalExpires;
       break;
     case 'diagnosed':
       note(memory, entry(now, byRun, 'found', message.found.join(' · ') || 'nothing'));
+      tellCause(books);
       break;
     default:
   }
@@ -139,10 +141,13 @@ export function runFound(books: Books, message: Found): void {
 export function runAsked(books: Books, message: Asks): void {
   const { memory } = books;
   const now = Date.now();
-  if (!heardOf(books, message) || memory.closing || memory.asks.some((ask) => ask.id === message.ask.id)) return;
-  memory.asks.push({ ...message.ask, askedAt: now });
-  memory.untold.push(message.ask.id);
-  note(memory, entry(now, byRun, 'ask', `${message.ask.id}: may ${message.ask.act} on ${message.ask.host} go ahead? ${message.ask.command}`));
+  if (!heardOf(books, message) || memory.closing) return;
+  if (message.mitigated) changeState(books, 'mitigated', now);
+  for (const ask of message.asks.filter((one) => !memory.asks.some((known) => known.id === one.id))) {
+    memory.asks.push({ ...ask, askedAt: now });
+    memory.untold.push(ask.id);
+    note(memory, entry(now, byRun, 'ask', `${ask.id}: may ${ask.act} on ${ask.host} go ahead? ${ask.command}`));
+  }
 }
 
 export function runChanged(books: Books, message: Changed): void {
@@ -181,12 +186,22 @@ function next(books: Books, message: Ended, now: number): void {
   const { memory } = books;
   if (message.end === 'recovered') return beginClose(books, { as: 'recovered', reason: message.reason, by: byRun }, now);
   memory.nextCheckAt = now + memory.start.times.checkEvery;
+  if (memory.attachedTo) return afterAttachedRun(books, message.run, now);
   changeState(books, message.end === 'mitigated' ? 'mitigated' : 'open', now);
   if (message.end === 'relapsed' && memory.runsWithActs < runsWithActsAtMost) memory.wanted = 'full';
   // 'Observed' and 'stopped' leave the ladder on its times; a relapse pages what fell due during the watch.
   if (message.end === 'failed' || (message.end === 'unrecovered' && message.triedToResolve)) {
     pageEarly(books, now, `run ${message.run} ended ${message.end}`);
   }
+}
+
+/** While attached nothing escalates; once the cause is over, the check after it decides. */
+function afterAttachedRun(books: Books, n: number, now: number): void {
+  const { memory } = books;
+  const run = memory.runs.find((r) => r.n === n);
+  if (!memory.attachedTo?.closed) return checkCause(books);
+  if (run?.kind === 'check') detach(books, now);
+  else memory.wanted = 'check';
 }
 
 /** The run that sent this, if it is one of ours; moves its promise along. */

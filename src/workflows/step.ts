@@ -1,5 +1,6 @@
 import type { Alert } from '../domain/alert.js';
 import type { Place } from '../domain/place.js';
+import type { Runbook } from '../domain/runbook.js';
 import type { ActResult, Approval, CrashRule, Finding, Risk, SampleWindow, Verdict } from '../domain/step.js';
 import type { Times } from '../domain/times.js';
 import type { Undo } from '../domain/undo.js';
@@ -12,6 +13,8 @@ export interface Scene {
   times: Times;
   incidentId: string;
   run: number;
+  /** For incidents that a step opens. */
+  publicKeys: string[];
   facts: Record<string, unknown>;
   /** End of the last act that changed something, or the start of the run; ms since the epoch. */
   lastActAt: number;
@@ -25,6 +28,8 @@ export interface Condition {
   says: string;
   /** Absent where the act itself looks, right before it acts, and answers 'refused'. */
   holds?: (on: On, scene: Scene) => Promise<{ holds: boolean; why: string }>;
+  /** The act measures it again itself, right before it acts: no second look is needed after an approval. */
+  actLooksToo?: boolean;
 }
 
 /** One thing a step does, with everything that is decided about it beforehand (RUNBOOK-SPEC, "Words"). */
@@ -51,7 +56,8 @@ export interface Act {
   /** Asked only after every other step. */
   offeredLast?: boolean;
   timeout: { minutes: number; because: string };
-  do: (on: On, scene: Scene) => Promise<ActResult>;
+  /** `onHost` is the same for another host of the environment: hosts are taken one after another. */
+  do: (on: On, scene: Scene, onHost: (host: string) => On) => Promise<ActResult>;
 }
 
 /** A step under its title in RUNBOOKS.md. */
@@ -77,6 +83,14 @@ export interface DiagnoseStep {
 export interface Proof {
   says: string;
   check: (on: On, scene: Scene, window: SampleWindow) => Promise<Verdict>;
+}
+
+/** A runbook with its steps in the order of RUNBOOKS.md: the workflow, the catalogue, the dry run and docs/runbooks.md share these lines. */
+export interface Procedure extends Runbook {
+  diagnose: DiagnoseStep[];
+  resolve: ResolveStep[];
+  /** Absent only where recovery is a person's judgement. */
+  recovered?: Proof;
 }
 
 type ActDraft = Pick<Act, 'name' | 'risk' | 'command' | 'touches' | 'timeout' | 'do'> & Partial<Act>;

@@ -1,4 +1,4 @@
-import { CancellationScope, isCancellation, proxyActivities } from '@temporalio/workflow';
+import { ActivityFailure, CancellationScope, isCancellation, proxyActivities } from '@temporalio/workflow';
 import type { PageActivities } from '../activities/pages.js';
 import type { DuePage } from '../domain/ladder.js';
 import type { Delivery, PageRequest, PageResult } from '../domain/page.js';
@@ -7,11 +7,12 @@ import { headOf, storyOf } from './incident-view.js';
 import { byLadder, entry, note, openAsks, peoplePaged } from './incident-memory.js';
 import { queues } from './names.js';
 
-function pages(summary: string): PageActivities {
+function pages(summary: string, scheduleToCloseTimeout?: '10 minutes'): PageActivities {
   return proxyActivities<PageActivities>({
     taskQueue: queues.pages,
     summary,
     startToCloseTimeout: '2 minutes',
+    ...(scheduleToCloseTimeout ? { scheduleToCloseTimeout } : {}),
     heartbeatTimeout: '15s',
     // No end: a page is given up when the incident closes and not before.
     retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
@@ -58,9 +59,9 @@ export async function tellItIsOver(books: Books, now: number): Promise<void> {
   if (people.length === 0) return;
   const request: PageRequest = { kind: 'notice', subject: `closed-${books.memory.ladder.cycle}`, roles: [], people, dueAt: now, ...about(books, now) };
   try {
-    await CancellationScope.withTimeout(10 * 60_000, () => pages('All clear').sendPage(request));
+    await pages('All clear', '10 minutes').sendPage(request);
   } catch (error) {
-    if (!isCancellation(error)) throw error;
+    if (!(error instanceof ActivityFailure)) throw error;
     note(books.memory, entry(Date.now(), byLadder, 'problem', 'the all-clear could not be sent within 10 min'));
   }
 }

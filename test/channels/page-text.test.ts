@@ -71,7 +71,7 @@ describe('the text of a page', () => {
       Level 3 (CTO) is paged at 14:35 UTC.
 
       Say that you have it
-          responder acknowledge 0190f3c0-0000-7000-8000-000000000001
+          responder ack 0190f3c0-0000-7000-8000-000000000001
 
       Links
       http://127.0.0.1:8080/incidents/1

@@ -162,7 +162,7 @@ describe('help', () => {
       'show',
       'watch',
       'report',
-      'runbooks',
+      'catalogue',
       'ack',
       'approve',
       'decline',

@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { plainRunbook } from '../../src/catalogue/plain.js';
+import { runbookMarkdown } from '../../src/catalogue/render.js';
+import { diskSpaceCriticalProcedure } from '../../src/workflows/disk-space-critical.js';
 import { apiServer, closedIncident, incidentId, openIncident, responder, type ApiServer } from './world.js';
 
 let server: ApiServer;
@@ -194,15 +197,6 @@ describe('responder show', () => {
     expect(JSON.parse(stdout)).toEqual({ view, progress: [] });
   });
 
-  it('uses colours only where they are wanted', async () => {
-    server.on(`GET /api/incidents/${typed}`, { json: { view: openIncident(), progress: [] } });
-    const escape = '\u001b[';
-    const plain = await responder(['show', typed], { url: server.url, env: { CI: 'true' } });
-    const forced = await responder(['show', typed], { url: server.url, env: { FORCE_COLOR: '1' } });
-    const refused = await responder(['show', typed], { url: server.url, env: { FORCE_COLOR: '1', NO_COLOR: '1' } });
-    expect([plain, forced, refused].map(({ stdout }) => stdout.includes(escape))).toEqual([false, true, false]);
-  });
-
   it('tells a server of another version from an incident', async () => {
     server.on(`GET /api/incidents/${typed}`, { json: { view: { v: 2 } } });
     const { stderr, exitCode } = await responder(['show', typed], { url: server.url });
@@ -263,5 +257,24 @@ describe('responder report, mode and runbooks', () => {
     expect((await responder(['runbooks'], { url: server.url })).stdout).toMatch(
       /diskSpaceCritical +Critical +host and mount +Disk Space Critical/,
     );
+  });
+
+  it('shows every step of one runbook, in Markdown or JSON', async () => {
+    const disk = plainRunbook(diskSpaceCriticalProcedure);
+    server.on('GET /api/runbooks', { json: { runbooks: [disk] } });
+    const { stdout, exitCode } = await responder(['catalogue', 'diskSpaceCritical'], { url: server.url });
+    expect(exitCode).toBe(0);
+    expect(`${stdout}\n`).toBe(`${runbookMarkdown(disk)}\n`);
+    expect(stdout).toContain('**Clear Old Logs**');
+    const script = await responder(['catalogue', 'diskSpaceCritical', '--json'], { url: server.url });
+    expect(JSON.parse(script.stdout)).toEqual(disk);
+  });
+
+  it('says which runbooks there are when asked for another, and of a server that tells no steps', async () => {
+    server.on('GET /api/runbooks', { json: { runbooks: [{ type: 'diskSpaceCritical', title: 'Disk Space Critical' }] } });
+    const unknown = await responder(['catalogue', 'diskSpace'], { url: server.url });
+    expect(unknown).toMatchObject({ exitCode: 2, stderr: 'responder: there is no runbook "diskSpace".\nThere are diskSpaceCritical.' });
+    const old = await responder(['catalogue', 'diskSpaceCritical'], { url: server.url });
+    expect(old.stderr).toContain('of another version');
   });
 });

@@ -7,7 +7,6 @@ import { apiServer, incidentId, openIncident, responder, type ApiServer } from '
 // Clears the screen, sets the title, writes the clipboard, colours, a C1 CSI, a bell, a backspace, a direction override, a zero-width space.
 const attack = 'disk\u001b[2J\u001b]0;owned\u0007\u001b]52;c;cm0gLXJm\u001b\\\u001b[31m\u009b31m\u0007\u0008\u202e\u200b\rfull';
 // Everything that a terminal could obey or that hides what is there; newline and tab are ours.
-// eslint-disable-next-line no-control-regex -- control characters are what this is about
 const obeyed = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2066-\u2069]/;
 
 let server: ApiServer;

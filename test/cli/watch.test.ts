@@ -81,30 +81,4 @@ describe('responder watch', () => {
     expect(stderr).toBe('');
     expect(JSON.parse(stdout)).toEqual({ view: last, progress: [] });
   });
-
-  it('ends by Ctrl-C with 130 and leaves the incident alone', async () => {
-    story(openIncident());
-    const before = server.seen.length;
-    const watching = responder(['watch', incidentId], { url: server.url });
-    watching.stdout?.once('data', () => watching.kill('SIGINT')); // a second one would kill it as any program
-    const { exitCode, stderr } = await watching;
-    expect(exitCode).toBe(130);
-    expect(stderr).toContain('no longer watching; the incident goes on.');
-    expect(server.seen.slice(before).every(({ method }) => method === 'GET')).toBe(true);
-  });
-
-  it('ends by Ctrl-C while the server hangs', async () => {
-    let asked = (): void => undefined;
-    const arrived = new Promise<void>((resolve) => (asked = resolve));
-    server.on(`GET /api/incidents/${incidentId}`, () => {
-      asked();
-      return 'hang';
-    });
-    const watching = responder(['watch', incidentId, '--json'], { url: server.url });
-    await arrived;
-    watching.kill('SIGINT');
-    const { exitCode, stdout } = await watching;
-    expect(exitCode).toBe(130);
-    expect(JSON.parse(stdout)).toMatchObject({ error: 'interrupted' });
-  });
 });

@@ -1,12 +1,15 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
+import { run } from '../../src/cli/run.js';
 import type { IncidentView } from '../../src/domain/incident.js';
 
-export const program = fileURLToPath(new URL('../../bin/responder', import.meta.url));
+const program = fileURLToPath(new URL('../../bin/responder', import.meta.url));
 
 /** A request as the server saw it. */
 export interface Seen {
@@ -70,24 +73,45 @@ export async function apiServer(): Promise<ApiServer> {
 
 const notFound = (): Reply => ({ status: 404, json: { error: 'unknown_incident', message: 'no incident has this id' } });
 
-/** Starts the real `responder` in another folder than the repository's, in UTC, without the environment of the test. */
-export function responder(
-  words: string[],
-  { url, env = {}, input }: { url?: string; env?: Record<string, string>; input?: string } = {},
-) {
+/** What a command line is given besides its words. */
+interface Given {
+  url?: string;
+  env?: Record<string, string>;
+  input?: string;
+}
+
+function environment({ url, env = {} }: Given): Record<string, string> {
+  return {
+    RESPONDER_TOKEN: 'token-of-alice',
+    RESPONDER_ALERT_TOKEN: 'token-of-monitor',
+    ...(url === undefined ? {} : { RESPONDER_URL: url }),
+    ...env,
+  };
+}
+
+/** One command line in this process, without the environment of the test: what it wrote, without the last line break, and its exit code. */
+export async function responder(words: string[], given: Given = {}): Promise<{ stdout: string; stderr: string; exitCode: number }> {
+  const written = { stdout: '', stderr: '' };
+  const exitCode = await run(words, {
+    env: environment(given),
+    stdin: Readable.from(given.input === undefined ? [] : [given.input]),
+    stdout: { write: (text) => void (written.stdout += text) },
+    stderr: { write: (text) => void (written.stderr += text) },
+    now: Date.now,
+    pause: async () => setImmediate(),
+    interruption: () => new AbortController().signal,
+  });
+  return { stdout: written.stdout.replace(/\n$/, ''), stderr: written.stderr.replace(/\n$/, ''), exitCode };
+}
+
+/** Starts the real `responder` in another folder than the repository's, for what only a process shows. */
+export function spawned(words: string[], given: Given = {}) {
   return execa(program, words, {
     cwd: '/',
     extendEnv: false,
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      TZ: 'UTC',
-      RESPONDER_TOKEN: 'token-of-alice',
-      RESPONDER_ALERT_TOKEN: 'token-of-monitor',
-      ...(url === undefined ? {} : { RESPONDER_URL: url }),
-      ...env,
-    },
+    env: { PATH: process.env['PATH'] ?? '', TZ: 'UTC', ...environment(given) },
     reject: false,
-    ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
+    ...(given.input === undefined ? { stdin: 'ignore' as const } : { input: given.input }),
   });
 }
 

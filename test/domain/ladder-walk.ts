@@ -38,7 +38,9 @@ export function walk({ policy, zeroAt = 0, until, events = [], outages = [], del
     if (what) sent.push(what);
     seen?.({ before, after: state, now, ...(what ? { sent: what } : {}) });
   };
-  for (;;) {
+  for (let turns = 0, turnedAt = now; ; turns++) {
+    if (turnedAt !== now) [turns, turnedAt] = [0, now];
+    if (turns > 50) throw new Error(`no end at ${now}: ${nextWake(policy, state)?.label}`);
     // A signal and a timer of the same moment: the signal is heard first.
     const event = waiting[0];
     if (event && event.at <= now) {

@@ -248,10 +248,12 @@ describe('paged early', () => {
   });
 
   it('during a hold or a snooze pages at once and loses nothing of what is kept back', () => {
-    const held = [at(10, (state, now) => hold(state, 'watching', now)), at(20, (state, now) => escalate(high, state, now, 1)), at(32, (state, now) => release(high, state, now))];
-    expect(story(high, { until: 34, events: held })).toEqual(['0 1:Primary', '5 1:Secondary', '20 1:Primary,Secondary', '32 late 2:Senior Backend Engineer']);
-    const snoozed = [at(10, (state) => snooze(high, state, 33 * min)), at(20, (state, now) => escalate(high, state, now, 1))];
-    expect(story(high, { until: 34, events: snoozed })).toEqual(['0 1:Primary', '5 1:Secondary', '20 1:Primary,Secondary', '33 late 2:Senior Backend Engineer']);
+    const early = at(20, (state, now) => escalate(high, state, now, 1));
+    const before = ['0 1:Primary', '5 1:Secondary', '20 1:Primary,Secondary'];
+    const held = [at(10, (state, now) => hold(state, 'watching', now)), early, at(32, (state, now) => release(high, state, now))];
+    expect(story(high, { until: 34, events: held })).toEqual([...before, '32 late 2:Senior Backend Engineer']);
+    const snoozed = [at(10, (state) => snooze(high, state, 33 * min)), early];
+    expect(story(high, { until: 34, events: snoozed })).toEqual([...before, '33 late 2:Senior Backend Engineer']);
   });
 });
 
@@ -275,9 +277,53 @@ describe('an acknowledgement', () => {
     expect(story(critical, { until: 31, events: [early] })).toEqual(['0 1:Primary', '15 2:Engineering Manager', '30 2:Engineering Manager | 3:CTO']);
   });
 
-  it('that lapses while nobody is there is one late page', () => {
-    const { sent } = walk({ policy: critical, until: 44 * min, events: [{ at: 3 * min, happens: acknowledges(critical) }], outages: [{ from: 4 * min, to: 40 * min }] });
-    expect(sent.map((page) => inShort(page, min))).toEqual(['0 1:Primary', '40 late 3:CTO']);
+  it('that lapses while nobody is there is one late page, of the level that then starts again', () => {
+    const lines = story(critical, { until: 95, events: [at(3, acknowledges(critical))], outages: [{ from: 4, to: 40 }] });
+    expect(lines).toEqual([
+      '0 1:Primary',
+      '40 late 3:CTO',
+      '45 2:Engineering Manager',
+      '48 3:CTO',
+      '60 2:Engineering Manager',
+      '63 3:CTO',
+      '78 3:CTO',
+      '93 LR:Escalation contact,24/7 Hotline',
+    ]);
+  });
+
+  it('that is renewed in time keeps everything but the levels from paging', () => {
+    const events = [3, 25, 50, 75, 100].map((minute) => at(minute, acknowledges(critical)));
+    expect(story(critical, { until: 129, events })).toEqual(['0 1:Primary', '15 2:Engineering Manager', '30 3:CTO', '45 3:CTO']);
+  });
+
+  it('given after an outage, before its late page, still leaves the level that is due, but no last resort', () => {
+    const lines = story(critical, { until: 101, events: [at(99, acknowledges(critical))], outages: [{ from: 1, to: 100 }] });
+    expect(lines).toEqual(['0 1:Primary', '100 late 3:CTO']);
+  });
+
+  it('given before the page of a lapse takes that page back', () => {
+    const medium = policyOf('Medium', [[60, 'Backend Engineer']]);
+    const events = [
+      at(3, acknowledges(medium)),
+      at(20, (state, now) => hold(state, 'watching', now)),
+      at(40, (state, now) => release(medium, state, now)),
+      at(40, acknowledges(medium)),
+    ];
+    expect(release(medium, stateAt(medium, 39, events.slice(0, 2)), 40 * min).acknowledgement).toBeUndefined();
+    expect(story(medium, { until: 61, events })).toEqual(['0 1:Primary', '60 2:Backend Engineer']);
+  });
+
+  it('that lapsed during a hold starts its own level again, not the one that a failure paged since', () => {
+    const medium = policyOf('Medium', [[60, 'Backend Engineer']]);
+    const events = [
+      at(3, acknowledges(medium)),
+      at(20, (state, now) => hold(state, 'watching', now)),
+      at(40, (state, now) => escalate(medium, state, now)),
+      at(50, (state, now) => release(medium, state, now)),
+    ];
+    expect(story(medium, { until: 71, events })).toEqual([
+      '0 1:Primary', '40 2:Backend Engineer', '50 late 1:Primary,Secondary', '55 2:Backend Engineer', '63 1:Primary,Secondary', '70 2:Backend Engineer',
+    ]);
   });
 
   it('is put on record once it lapsed, and not before', () => {
@@ -304,6 +350,11 @@ describe('a hold', () => {
   it('pages nothing at its end if nothing fell due', () => {
     const events = [at(6, (state, now) => hold(state, 'watching', now)), at(9, (state, now) => release(critical, state, now))];
     expect(story(critical, { until: 11, events })).toEqual(['0 1:Primary', '5 1:Secondary', '10 1:Escalation contact']);
+  });
+
+  it('of seconds ends like any other', () => {
+    const held = release(critical, hold(stateAt(critical, 14), 'watching', 14.9 * min), 15.1 * min);
+    expect(nextPage(critical, held, 15.1 * min)?.page).toMatchObject({ dueAt: 15.1 * min, late: true, parts: [{ level: 2, reason: 'hold ended' }] });
   });
 
   it('of a day ends with one page, of the last resort', () => {
@@ -372,6 +423,22 @@ describe('one due moment', () => {
     expect(due?.page.parts[0]?.roles).toEqual(['Secondary']);
     const sent = due && pagedNow(critical, state, due.page, 12 * min);
     expect(sent && nextPage(critical, sent, 10 * min)?.page.parts).toMatchObject([{ level: 1, roles: ['Escalation contact'] }]);
+  });
+});
+
+describe('a lapse within the minute after another moment', () => {
+  it('goes out with it, once', () => {
+    const events = [
+      at(10 / 3, acknowledges(high)),
+      at(10, (state, now) => escalate(high, state, now)),
+      at(18, (state, now) => escalate(high, state, now, 1)),
+    ];
+    const state = stateAt(high, 32, events);
+    const now = 33 * min + 25_000;
+    const due = nextPage(high, state, now);
+    expect(due?.page).toMatchObject({ dueAt: 33 * min, late: false, parts: [{ level: 1, round: '1.1' }, { level: 2, round: '2.0' }] });
+    const paged = due && pagedNow(high, state, due.page, now);
+    expect(paged && nextPage(high, paged, now)?.page).toMatchObject({ dueAt: 48 * min, parts: [{ level: 1, round: '1.2' }, { level: 2, round: '2.1' }] });
   });
 });
 

@@ -63,7 +63,7 @@ export async function served(incidents: Incidents, http: { bodyLimit?: number; r
       sources: { monitoring: { token: new Secret(tokens.monitoring) } },
       http: { host: '127.0.0.1', port: 0, bodyLimit: 1_048_576, requestsPerMinute: 10_000, ...http },
     },
-    runbooks,
+    runbooks: runbooks.map((runbook) => ({ ...runbook, diagnose: [], resolve: [] })),
     incidents,
     reports: { read: async (id, format) => (id === '018f3c5e-0000-7000-8000-000000000001' ? (format === 'md' ? '# Report' : '{"v":1}') : undefined) },
     metrics: createMetrics(),

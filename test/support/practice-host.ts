@@ -21,6 +21,15 @@ export interface PracticeHost {
 
 export const notYet: Verdict = { kind: 'not recovered', evidence: 'still broken' };
 export const over: Verdict = { kind: 'recovered', evidence: 'all is well' };
+export const relieved: Verdict = { kind: 'not recovered', evidence: 'a little better', mitigated: true };
+
+/** Every act of the practice runbook that changes something. */
+export const practiceActs = ['Safe Cure', 'Temporary Cure', 'Restart', 'Delete', 'Log Everyone Out'] as const;
+
+/** A host on which only these acts are needed, and none of them cures anything. */
+export function hostNeeding(...needed: (typeof practiceActs)[number][]): PracticeHost {
+  return Object.assign(practiceHost(), { needless: new Set(practiceActs.filter((act) => !needed.includes(act))) });
+}
 
 export function practiceHost(): PracticeHost {
   const host: PracticeHost = {

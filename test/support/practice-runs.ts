@@ -62,7 +62,7 @@ const recovered: Proof = { says: 'the host says so', check: (on, _, window) => o
 
 /** A runbook with one step of every kind. */
 export async function practice(input: RunInput): Promise<void> {
-  const run = openRun(practiceRunbook, input);
+  const run = openRun(input);
   await run.diagnose(
     diagnostic({ title: 'Look Around', command: () => 'look', timeout, find: (on) => on_(on).look({ what: 'around' }) }),
     diagnostic({ title: 'Look Closely', command: () => 'look -c', timeout, find: (on) => on_(on).look({ what: 'closely' }) }),
@@ -79,6 +79,22 @@ export async function practice(input: RunInput): Promise<void> {
     cure('Delete', 'destructive'),
     step({ title: 'Scale', acts: [], byHand: 'buy a bigger one' }),
     step({ title: 'Last Offers', acts: [act({ name: 'Log Everyone Out', risk: 'destructive', offeredLast: true, timeout, touches, command: () => 'cure Log Everyone Out', when: { says: 'it is needed', holds: (on) => on_(on).holds({ what: 'Log Everyone Out' }) }, do: (on) => on_(on).cure({ what: 'Log Everyone Out' }) })] }),
+  ]);
+  await run.end();
+}
+
+/** The practice runbook under the one name that has a limit of its own: a day of being mitigated. */
+export async function diskSpaceCritical(input: RunInput): Promise<void> {
+  await practice(input);
+}
+
+/** A runbook whose only cures are two temporary ones. */
+export async function temporary(input: RunInput): Promise<void> {
+  const run = openRun(input);
+  await run.diagnose();
+  await run.resolveUntil(recovered, [
+    cure('Safe Cure', 'safe', { undo: undo('automatic', 'Safe Cure') }),
+    cure('Temporary Cure', 'safe', { undo: undo('automatic', 'Temporary Cure') }),
   ]);
   await run.end();
 }

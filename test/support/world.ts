@@ -7,29 +7,29 @@ import { ed25519 } from '@noble/curves/ed25519.js';
 import { uuidv7 } from 'uuidv7';
 import { findBinary } from '../../sandbox/servers/binaries.js';
 import { controlActivities } from '../../src/activities/control.js';
+import { neighbourActivities } from '../../src/activities/neighbours.js';
 import { pageActivities } from '../../src/activities/pages.js';
 import type { Channel, Message } from '../../src/channels/channel.js';
 import type { PersonAction, SignedAction } from '../../src/domain/action.js';
 import type { Alert } from '../../src/domain/alert.js';
-import type { IncidentView } from '../../src/domain/incident.js';
-import type { IncidentStart } from '../../src/domain/messages.js';
+import type { IncidentView, TimelineEntry } from '../../src/domain/incident.js';
+import type { IncidentStart, Mode } from '../../src/domain/messages.js';
 import { holders, standardRoles } from '../../src/domain/roster.js';
 import type { Runbook } from '../../src/domain/runbook.js';
 import { searchAttributes } from '../../src/domain/search-attributes.js';
 import { publicKeyOf, sign } from '../../src/domain/signing.js';
 import { standardTimes } from '../../src/domain/times.js';
 import { hostWorker, incidentWorker, pageWorker, runWorker } from '../../src/workers/build.js';
-import { queues } from '../../src/workflows/names.js';
+import { modeId, queues } from '../../src/workflows/names.js';
 import { testBundles } from './bundles.js';
 import { practiceRunbook } from './practice-runs.js';
 
 const seed = ed25519.utils.randomSecretKey();
-const minute = 60_000;
 const people = ['ops-primary', 'ops-secondary', 'engineering-manager', 'cto', 'dba', 'infra', 'security', 'hotline', 'alice'];
 
 /** A message that left for a person: `role-holder@minute` is what tests look at. */
 export interface Sent extends Message {
-  /** Minutes since time zero, by the server's clock, rounded down. */
+  /** Minutes since time zero, by the server's clock and in the incident's scale, rounded down. */
   minute: number;
 }
 
@@ -41,6 +41,8 @@ export interface World {
   /** Replaces a worker that a test has ended. */
   restart(which: 'incidents' | 'pages' | 'runs'): Promise<void>;
   end(which: 'incidents' | 'pages' | 'runs'): Promise<void>;
+  /** Closes every incident opened so far, so that none pages and checks beside the next test. */
+  endIncidents(): Promise<void>;
   /** Opens an incident on a host of its own, whose activities are given. */
   open(options: {
     activities?: object;
@@ -52,6 +54,11 @@ export interface World {
     start?: Partial<IncidentStart>;
     alert?: Partial<Alert>;
   }): Promise<TestIncident>;
+  /** Starts the worker of a host that had none, or whose worker died. */
+  hostWorker(host: string, activities: object): Promise<void>;
+  /** Turns the kill switch, as our HTTP server does. */
+  setMode(mode: Mode, scope: string): Promise<SignedAction>;
+  client: Client;
   sent: Sent[];
   /** Called for each message before it is accepted; may throw. */
   onSend: (message: Message) => Promise<void>;
@@ -62,11 +69,17 @@ export interface TestIncident {
   start: IncidentStart;
   host: string;
   view(): Promise<IncidentView>;
-  /** Skips time. */
+  /** Skips time; waits for real where a workflow's task or an activity is open. In minutes of the incident's own scale. */
   pass(minutes: number): Promise<void>;
   /** Lets what is due now happen, without skipping more than a moment. */
-  until(holds: (view: IncidentView) => boolean, what: string): Promise<IncidentView>;
+  until(holds: (view: IncidentView) => boolean | Promise<boolean>, what: string): Promise<IncidentView>;
   act(action: PersonAction, person?: string): Promise<string>;
+  /** The same without our HTTP server: a signal with whatever somebody typed, or a signed action. */
+  signal(kind: PersonAction['kind'], input?: unknown): Promise<void>;
+  /** An action as our HTTP server signs it; with another `seed` as a forger would. */
+  sign(action: PersonAction, more?: { person?: string; seed?: Uint8Array; incidentId?: string }): SignedAction;
+  /** Of the timeline: `minute what: text` of the lines of these kinds, of all if none is named. */
+  story(...what: TimelineEntry['what'][]): Promise<string[]>;
   /** The refusal of an update's validator. */
   refused(action: PersonAction | SignedAction): Promise<string>;
   alert(more?: Partial<Alert>): Promise<void>;
@@ -93,7 +106,9 @@ export async function openWorld(): Promise<World> {
   const parts = { connection: env.nativeConnection, namespace: 'default' };
   const client = new Client({ connection: env.connection, namespace: 'default' });
   const control = controlActivities({ client });
+  const neighbours = neighbourActivities({ client });
   const reports = new Map<string, IncidentView>();
+  const opened: TestIncident[] = [];
   const hosts: { worker: Worker; run: Promise<void> }[] = [];
   const running = new Map<string, { worker: Worker; run: Promise<void> }>();
 
@@ -103,15 +118,16 @@ export async function openWorld(): Promise<World> {
     async send(message) {
       await world.onSend(message);
       const acceptedAt = await env.currentTimeMs();
-      world.sent.push({ ...message, minute: Math.floor((acceptedAt - zero.get(message.key.split('/')[0] ?? '')!) / minute) });
+      const begun = zero.get(message.key.split('/')[0] ?? '');
+      world.sent.push({ ...message, minute: begun ? Math.floor((acceptedAt - begun.at) / begun.minute) : -1 });
       return { acceptedAt, answer: 'ok' };
     },
     close: async () => undefined,
   };
-  const zero = new Map<string, number>();
+  const zero = new Map<string, { at: number; minute: number }>();
   const build = {
-    incidents: () => incidentWorker(parts, incidents),
-    runs: () => runWorker(parts, runs, control),
+    incidents: () => incidentWorker(parts, incidents, neighbours),
+    runs: () => runWorker(parts, runs, { ...control, openIncident: async () => ({ incidentId: null, state: 'queued' }) }),
     pages: () =>
       pageWorker(parts, {
         ...pageActivities({
@@ -124,7 +140,9 @@ export async function openWorld(): Promise<World> {
           reports.set(view.incident.id, view);
           return { file: `${view.incident.id}.md` };
         },
+        ...neighbours,
         bar: control.bar,
+        holdRisky: control.holdRisky,
         letIn: control.letIn,
       }),
   };
@@ -141,12 +159,31 @@ export async function openWorld(): Promise<World> {
   const world: World = {
     env,
     reports,
+    client,
     sent: [],
+    async hostWorker(host, activities) {
+      const worker = await hostWorker(parts, host, activities);
+      hosts.push({ worker, run: worker.run() });
+    },
+    async setMode(mode, scope) {
+      const change = sign({ v: 1, id: randomUUID(), incidentId: 'mode', person: 'alice', via: 'cli', at: Date.now(), action: { kind: 'mode', scope, mode } }, seed);
+      await client.workflow.signalWithStart('mode', {
+        workflowId: modeId, taskQueue: queues.incidents, args: [{ publicKeys: [publicKeyOf(seed)] }], signal: 'set', signalArgs: [change],
+      });
+      return change;
+    },
     onSend: async () => undefined,
     restart: begin,
     async end(which) {
       await finish(running.get(which));
       running.delete(which);
+    },
+    async endIncidents() {
+      // Closed, not terminated: a terminated workflow's open tasks would keep the server's clock from being skipped for ever.
+      await Promise.all(opened.splice(0).map(async (incident) => {
+        const gone = await incident.signal('resolve', incident.sign({ kind: 'resolve', reason: 'the test is over' })).then(() => false, () => true);
+        if (!gone) await incident.until(({ state }) => state === 'closed', 'the close');
+      }));
     },
     async close() {
       await Promise.all([...running.values(), ...hosts].map(finish));
@@ -154,10 +191,7 @@ export async function openWorld(): Promise<World> {
     },
     async open({ activities, runbook = practiceRunbook, runs: type = 'practice', environment, start: more = {}, alert: alertMore = {} }) {
       const host = `app-${randomUUID().slice(0, 8)}`;
-      if (activities) {
-        const worker = await hostWorker(parts, host, activities);
-        hosts.push({ worker, run: worker.run() });
-      }
+      if (activities) await world.hostWorker(host, activities);
       const at = await env.currentTimeMs();
       const alert: Alert = {
         source: 'test', status: 'firing', runbook: type, target: host, targetIsClear: true, severity: runbook.severity,
@@ -171,32 +205,40 @@ export async function openWorld(): Promise<World> {
         links: { console: 'http://console', temporal: `http://ui/${encodeURIComponent(workflowId)}` },
         runbook: { title: runbook.title, prevention: runbook.prevention }, ...more,
       };
-      zero.set(start.id, at);
+      zero.set(start.id, { at, minute: start.times.minute });
       const handle = await client.workflow.signalWithStart('incident', {
         workflowId, taskQueue: queues.incidents, args: [start], signal: 'alert', signalArgs: [alert],
         typedSearchAttributes: [{ key: searchAttributes.runbook, value: type }],
       });
-      const signed = (action: PersonAction, person: string): SignedAction =>
-        sign({ v: 1, id: randomUUID(), incidentId: start.id, person, via: 'cli', at: Date.now(), action }, seed);
+      const signed: TestIncident['sign'] = (action, { person = 'alice', seed: key = seed, incidentId = start.id } = {}) =>
+        sign({ v: 1, id: randomUUID(), incidentId, person, via: 'cli', at: Date.now(), action }, key);
       const mine = (): Sent[] => world.sent.filter((m) => m.key.startsWith(start.id));
       const incident: TestIncident = {
         handle, start, host,
         view: () => handle.query<IncidentView>('show'),
-        pass: (minutes) => env.sleep(Math.round(minutes * minute)),
+        pass: (minutes) => env.sleep(Math.round(minutes * start.times.minute)),
         async until(holds, what) {
-          for (let tries = 0; tries < 600; tries += 1) {
+          const patience = performance.now() + 15_000; // an open task keeps the clock from being skipped
+          for (let tries = 0; tries < 600 && performance.now() < patience; tries += 1) {
             const view = await incident.view();
-            if (holds(view)) return view;
+            if (await holds(view)) return view;
             await env.sleep(tries < 10 ? 50 : 1_000); // of the server's time: real work goes on meanwhile
           }
           throw new Error(`${what} did not happen; ${JSON.stringify(await incident.view(), null, 1)}`);
         },
         async act(action, person = 'alice') {
-          const { said } = await handle.executeUpdate<{ said: string }, [SignedAction]>(action.kind, { args: [signed(action, person)] });
+          const { said } = await handle.executeUpdate<{ said: string }, [SignedAction]>(action.kind, { args: [signed(action, { person })] });
           return said;
         },
+        sign: signed,
+        signal: (kind, input) => handle.signal(kind, ...(input === undefined ? [] : [input])),
+        async story(...what) {
+          const { timeline } = await incident.view();
+          const wanted = timeline.filter((line) => what.length === 0 || what.includes(line.what));
+          return wanted.map((line) => `${Math.floor((line.at - at) / start.times.minute)} ${line.what}: ${line.text}`);
+        },
         async refused(action) {
-          const input = 'signature' in action ? action : signed(action, 'alice');
+          const input = 'signature' in action ? action : signed(action);
           const kind = 'signature' in action ? action.action.kind : action.kind;
           const said = await handle.executeUpdate(kind, { args: [input] }).catch((error: unknown) => error);
           if (!(said instanceof Error)) throw new Error(`not refused: ${JSON.stringify(said)}`);
@@ -214,6 +256,7 @@ export async function openWorld(): Promise<World> {
         told: () => mine().flatMap((m) => (m.urgency === 'normal' ? [`${m.person.id} @ ${m.minute}`] : [])),
         now: () => env.currentTimeMs(),
       };
+      opened.push(incident);
       return incident;
     },
   };

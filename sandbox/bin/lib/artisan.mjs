@@ -6,6 +6,8 @@ import { cacheCommands } from './commands/cache.mjs';
 import { databaseCommands } from './commands/database.mjs';
 import { extraCommands } from './commands/extra.mjs';
 import { inspectCommands } from './commands/inspect.mjs';
+import { migrateCommands } from './commands/migrate.mjs';
+import { passportCommands } from './commands/passport.mjs';
 import { queueCommands } from './commands/queue.mjs';
 
 /** Runs one artisan command as Laravel would, and resolves to its exit code. Words go to stdout, as Laravel's do. */
@@ -29,7 +31,7 @@ export async function artisan(home, root, args) {
 
 function commandsOf(home) {
   const extras = Object.fromEntries(Object.entries(extraCommands).filter(([name]) => home.extraCommands.includes(name)));
-  const all = { ...inspectCommands, ...cacheCommands, ...databaseCommands, ...queueCommands, ...extras };
+  const all = { ...inspectCommands, ...cacheCommands, ...databaseCommands, ...migrateCommands, ...passportCommands, ...queueCommands, ...extras };
   return Object.fromEntries(Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 

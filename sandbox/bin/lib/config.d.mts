@@ -15,6 +15,7 @@ export interface RunningConfig {
     connections: Record<string, { driver: string; host: string; port: number; database: string; username: string; password: string }>;
     redis: { options: { prefix: string }; default: RedisConnection; cache: RedisConnection };
   };
+  directory: { cache_seconds: number };
   logging: { default: string; format: string };
   queue: { default: string; connections: Record<string, { driver: string }> };
   session: { driver: string; files: string };

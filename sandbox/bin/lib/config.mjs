@@ -53,7 +53,9 @@ export function configFromEnv(root) {
         cache: redis(Number(env.REDIS_CACHE_DB ?? 1)),
       },
     },
+    directory: { cache_seconds: Number(env.DIRECTORY_CACHE_SECONDS ?? 300) },
     logging: { default: env.LOG_CHANNEL ?? 'stack', format: env.LOG_FORMAT ?? 'line' },
+    passport: { private_key: env.PASSPORT_PRIVATE_KEY ?? null, public_key: env.PASSPORT_PUBLIC_KEY ?? null },
     queue: {
       default: env.QUEUE_CONNECTION ?? 'database',
       connections: {

@@ -16,7 +16,7 @@ const tinker = async (code: string) => {
 
 describe('tinker of a sandbox', () => {
   it.each([
-    ["echo 'a', PHP_EOL, \"b\\n\"", 'a\nb\n'],
+    ["echo 'a', PHP_EOL, \"b\\tc\"", 'a\nb\tc'],
     ["echo json_encode(['driver' => config('cache.default'), 'list' => [1, 2], 'none' => config('moon')]);", '{"driver":"redis","list":[1,2],"none":null}'],
     ["echo json_encode((function ($d) { if (! is_array($d)) return null; return $d['driver'] ?? 'none'; })(config('session')));", '"file"'],
     ["$f = function ($n) { return config('database.redis.'.($n ?: 'default')); }; echo json_encode($f('cache')['database']);", '1'],

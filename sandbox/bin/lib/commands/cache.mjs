@@ -108,12 +108,16 @@ export const cacheCommands = {
   },
   'optimize:clear': {
     description: 'Remove the cached bootstrap files',
-    async run(world) {
+    options: { except: true },
+    async run(world, { except = '' }) {
       info('Clearing cached bootstrap files.');
-      await task('cache', () => flushStore(world));
-      await task('config', () => clearCachedConfig(world.root));
-      await task('routes', () => clearRoutes(world));
-      await task('views', () => clearViews(world));
+      const parts = {
+        cache: () => flushStore(world),
+        config: () => clearCachedConfig(world.root),
+        routes: () => clearRoutes(world),
+        views: () => clearViews(world),
+      };
+      for (const [name, clear] of Object.entries(parts)) if (!except.split(',').includes(name)) await task(name, clear);
     },
   },
 };

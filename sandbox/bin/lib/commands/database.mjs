@@ -1,5 +1,5 @@
 import { withDatabase } from '../database.mjs';
-import { error, info, twoColumns } from '../output.mjs';
+import { info, twoColumns } from '../output.mjs';
 
 const tablesQuery = `
   select c.relname as table, n.nspname as schema, pg_total_relation_size(c.oid)::bigint as size
@@ -74,23 +74,6 @@ export const databaseCommands = {
         if (config.app.env === 'production' && !force) return refuse();
         for (const { table } of (await client.query(tablesQuery)).rows) await client.query(`drop table "${table.replaceAll('"', '""')}" cascade`);
         info('Dropped all tables successfully.');
-      }),
-  },
-  'migrate:status': {
-    description: 'Show the status of each migration',
-    options: { pending: false, database: true, path: true },
-    run: ({ config }) =>
-      withDatabase(config, async (client) => {
-        const { rows: [{ there }] } = await client.query("select to_regclass('public.migrations') is not null as there");
-        if (!there) {
-          error('Migration table not found.');
-          return 1;
-        }
-        const { rows } = await client.query('select migration, batch from migrations order by id');
-        console.log();
-        twoColumns('Migration name', 'Batch / Status');
-        for (const { migration, batch } of rows) twoColumns(migration, `[${batch}] Ran`);
-        console.log();
       }),
   },
 };

@@ -4,6 +4,7 @@ import { cachedConfigFile, cachedRoutesFile } from '../config.mjs';
 import { error, twoColumns } from '../output.mjs';
 import { runPhp } from '../php/evaluate.mjs';
 import { laravelFunctions } from '../php/laravel.mjs';
+import { passportFunctions } from '../php/passport.mjs';
 
 function flatten(value, prefix) {
   if (value === null || typeof value !== 'object') return [[prefix, value]];
@@ -66,9 +67,9 @@ export const inspectCommands = {
   tinker: {
     description: 'Interact with your application',
     options: { execute: true },
-    async run({ config }, { execute }) {
+    async run({ root, config }, { execute }) {
       if (execute === undefined) throw new Error('The sandbox has no prompt: tinker needs --execute.');
-      process.stdout.write(await runPhp(execute, laravelFunctions(config)));
+      process.stdout.write(await runPhp(execute, { ...laravelFunctions(config), ...passportFunctions(root, config) }));
     },
   },
 };

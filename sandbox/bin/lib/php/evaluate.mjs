@@ -34,6 +34,13 @@ export async function runPhp(code, functions) {
       case 'if':
         if (truthy(await evaluate(tree.condition, scope))) return statement(tree.then, scope);
         return tree.otherwise && statement(tree.otherwise, scope);
+      case 'try':
+        try {
+          return await run(tree.body, scope);
+        } catch (problem) {
+          scope.set(tree.name, thrown(problem));
+          return run(tree.otherwise, scope);
+        }
       default:
         await evaluate(tree.value, scope);
         return undefined;
@@ -84,6 +91,11 @@ export async function runPhp(code, functions) {
         const of = await evaluate(tree.of, scope);
         if (typeof of?.[tree.name] !== 'function' || !Object.hasOwn(of, tree.name)) throw new Error(`Call to undefined method ${tree.name}()`);
         return of[tree.name](...(await all(tree.args, scope)));
+      }
+      case 'property': {
+        const of = await evaluate(tree.of, scope);
+        if (of === null || typeof of !== 'object' || !Object.hasOwn(of, tree.name)) throw new Error(`Undefined property: $${tree.name}`);
+        return of[tree.name];
       }
       case 'call':
         return call(tree, scope);
@@ -178,6 +190,11 @@ export async function runPhp(code, functions) {
 
   await run(parse(code), new Map());
   return output;
+}
+
+/** What `catch` gets. */
+function thrown(problem) {
+  return { class: problem.phpClass ?? 'Error', getMessage: () => problem.message || problem.code || String(problem) };
 }
 
 const keyOf = (key) => (typeof key === 'string' && /^(0|[1-9]\d*)$/.test(key) ? Number(key) : key);

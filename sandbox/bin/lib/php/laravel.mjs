@@ -1,4 +1,6 @@
+import { createHash, randomBytes } from 'node:crypto';
 import { openCache } from '../cache.mjs';
+import { withDatabase } from '../database.mjs';
 import { fromJson, text, toJson } from './evaluate.mjs';
 
 /** The functions of PHP and Laravel that code given to tinker may call here, over the running config and the real cache. */
@@ -16,16 +18,27 @@ export function laravelFunctions(config) {
     in_array: (needle, array, strict = false) => [...array.values()].some((value) => (strict ? value === needle : value == needle)),
     array_keys: (array) => new Map([...array.keys()].map((key, index) => [index, key])),
     count: (array) => array.size,
+    get_class: (object) => object.class ?? 'stdClass',
+    strlen: (value) => Buffer.byteLength(text(value)),
+    str_replace: (search, replacement, subject) => text(subject).replaceAll(text(search), text(replacement)),
+    hash: (algorithm, data) => createHash(algorithm).update(text(data)).digest('hex'),
     getenv: (name) => process.env[name] ?? false,
+    random_bytes: (length) => randomBytes(length).toString('latin1'),
+    bin2hex: (bytes) => Buffer.from(bytes, 'latin1').toString('hex'),
+    is_object: (value) => value !== null && typeof value === 'object' && !(value instanceof Map),
+    app: (name) => {
+      if (name !== 'db') throw new Error(`Target class [${text(name)}] does not exist.`);
+      return { connection: () => ({ getPdo: () => withDatabase(config, async () => ({ class: 'PDO' })) }) };
+    },
     now: () => ({ toIso8601String: () => new Date().toISOString() }),
   };
 }
 
-/** Laravel's cache repository on the default store, a connection for each call. */
-function cacheOf(config) {
-  const driver = config.cache.stores[config.cache.default]?.driver;
+/** Laravel's cache repository on a store, a connection for each call. */
+function cacheOf(config, store = config.cache.default) {
+  const driver = config.cache.stores[store]?.driver;
   const use = async (act) => {
-    const cache = await openCache(config);
+    const cache = await openCache(config, store);
     try {
       return await act(cache);
     } finally {
@@ -37,6 +50,7 @@ function cacheOf(config) {
     return found === null ? otherwise : unserialize(found, driver);
   };
   return {
+    store: (name) => cacheOf(config, text(name)),
     get,
     put: (key, value, seconds) => use(async (cache) => (await cache.put(text(key), serialize(value), seconds)) || true),
     has: async (key) => (await get(key)) !== null,

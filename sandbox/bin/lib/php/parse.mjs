@@ -23,7 +23,20 @@ export function parse(code) {
       must(')');
       return { kind: 'if', condition, then: statement(), otherwise: take('else') ? statement() : undefined };
     }
+    if (take('try')) return tried();
     return ended({ kind: 'expression', value: expression() });
+  }
+
+  function tried() {
+    must('{');
+    const body = until('}', statement);
+    must('catch');
+    must('(');
+    at++; // the type: everything that is thrown here is a Throwable
+    const name = tokens[at++]?.text;
+    must(')');
+    must('{');
+    return { kind: 'try', body, name, otherwise: until('}', statement) };
   }
 
   /** The last semicolon of a snippet may be missing: tinker adds it. */
@@ -97,8 +110,11 @@ export function parse(code) {
       } else if (take('(')) tree = { kind: 'call', callee: tree, args: list(')', expression) };
       else if (take('->')) {
         const name = tokens[at++]?.text;
+        tree = take('(') ? { kind: 'method', of: tree, name, args: list(')', expression) } : { kind: 'property', of: tree, name };
+      } else if (tree.kind === 'name' && take('::')) {
+        const name = `${tree.name}::${tokens[at++]?.text}`;
         must('(');
-        tree = { kind: 'method', of: tree, name, args: list(')', expression) };
+        tree = { kind: 'call', callee: { kind: 'name', name }, args: list(')', expression) };
       } else return tree;
     }
   }
