@@ -48,10 +48,10 @@ describe('the catalogue', () => {
     else expect(['ask', 'at once']).toContain(approval);
   });
 
-  it.each(acts)('gives a reason for the time limit of $at, and a lock for what it changes', ({ timeout, risk, touches }) => {
+  it.each(acts)('gives a reason for the time limit of $at, and a lock for what it disturbs', ({ timeout, risk, touches }) => {
     expect(timeout.because).not.toBe('');
     expect(timeout.minutes).toBeGreaterThan(0);
-    if (risk !== 'observe') expect(touches).not.toEqual([]);
+    if (risk === 'disruptive' || risk === 'destructive') expect(touches).not.toEqual([]);
   });
 
   it('acts without asking on what loses data only where the text says immediately', () => {
@@ -102,7 +102,6 @@ describe('docs/runbooks.md', () => {
     const file = join(folder, 'runbooks.md');
     const docs = (...words: string[]) => execa('node', ['--import', 'tsx', 'scripts/docs.ts', ...words, file], { cwd: new URL('..', import.meta.url), reject: false });
     try {
-      expect((await docs('--check')).exitCode).toBe(1);
       expect((await docs()).exitCode).toBe(0);
       expect((await docs('--check')).exitCode).toBe(0);
       await appendFile(file, 'edited by hand');

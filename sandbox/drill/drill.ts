@@ -4,7 +4,7 @@ import { timelineLine, outcomeWords } from '../../src/cli/story.js';
 import type { IncidentView } from '../../src/domain/incident.js';
 import { runId } from '../../src/workflows/names.js';
 import type { Fault } from '../faults/index.js';
-import { answerQuestions, incidentView, report, type Script, sendAlert } from './responder.js';
+import { answerQuestions, incidentView, report, type Script, sendAlert, takeAction } from './responder.js';
 import type { Site } from './site.js';
 
 /** What a drill says while it goes on. */
@@ -91,9 +91,11 @@ async function follow(site: Site, id: string, { fault, script }: { fault: Fault;
     }
     if (view.state === 'closed' && view.timeline.some((entry) => entry.what === 'report')) return view;
     await answerQuestions(site, view, answered, script);
-    if (view.state === 'mitigated' && fault.byHand && !handled) {
+    const left = view.runs.some(({ end }) => end === 'unrecovered');
+    if ((view.state === 'mitigated' || left) && fault.byHand && !handled) {
       handled = true;
       tell.line(`A person ${await fault.byHand(site.authos)}`);
+      if (left) await takeAction(site, id, { kind: 'check' });
     }
     await delay(200, undefined, { signal });
   }

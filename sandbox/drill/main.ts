@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,14 +42,7 @@ async function main(): Promise<void> {
   const options = program.opts<{ fault?: string; list?: boolean; keep?: boolean; json?: boolean; httpPort?: number; uiPort?: number }>();
   if (options.list) return list();
   const fault = chosen(program.processedArgs[0] as string, options.fault);
-  const interrupted = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    // The second one ends us at once; a watchdog then ends what we started.
-    process.once(name, () => {
-      say(pc.yellow('\nStopping …'));
-      interrupted.abort();
-    });
-  }
+  const interrupted = interruption();
   const startedAt = Date.now();
   const elapsed = (): string => pc.dim(`${((Date.now() - startedAt) / 1_000).toFixed(1).padStart(5)} s`);
   const tell = { line: (text: string) => say(`${elapsed()}  ${text}`), heading: (text: string) => say(`${elapsed()}  ${pc.bold(text)}`) };
@@ -58,24 +52,44 @@ async function main(): Promise<void> {
   let code = 1;
   try {
     tell.heading('Starting Temporal, PostgreSQL, Valkey, an AuthOS host, a mail server, our server and workers');
-    site = await openSite({ folder, scale, onProgress: tell.line, signal: interrupted.signal, httpPort: options.httpPort, uiPort: options.uiPort });
+    site = await openSite({ folder, scale, onProgress: tell.line, signal: interrupted, httpPort: options.httpPort, uiPort: options.uiPort });
     tell.line(`Ready. Times are those of the runbooks, ${Math.round(1 / scale)} times faster: a watch of 10 min takes ${600 * scale} s, level 2 is due after ${900 * scale} s.`);
-    const result = await drill(site, fault, fault.answers ?? script, tell, interrupted.signal);
+    const result = await drill(site, fault, fault.answers ?? script, tell, interrupted);
     code = result.closedAs === 'recovered' && result.over ? 0 : 1;
     conclude(result, code, options.json ?? false);
     if (options.keep) {
       tell.heading('Everything is left running until Ctrl-C');
       say(`  RESPONDER_URL=${site.url} RESPONDER_TOKEN=${site.tokens.people['ops-primary'] ?? ''} bin/responder show ${result.incident}`);
-      await new Promise((resolve) => interrupted.signal.addEventListener('abort', resolve, { once: true }));
+      if (!interrupted.aborted) await once(interrupted, 'abort');
+      code = 130;
     }
   } catch (error) {
-    if (interrupted.signal.aborted) code = 130;
+    if (interrupted.aborted) code = 130;
     else fail(error, options.json ?? false);
   } finally {
     await site?.stop();
     await rm(folder, { recursive: true, force: true });
   }
   process.exit(code);
+}
+
+/** One Ctrl-C arrives several times: from the terminal, and passed on by npm and tsx. So only a later one means that we hang. */
+const oneKeystroke = 1_000;
+
+/** Aborted by Ctrl-C. Another one ends us at once; a watchdog then ends what we started. */
+function interruption(): AbortSignal {
+  const interrupted = new AbortController();
+  let firstAt: number | undefined;
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => {
+      if (firstAt !== undefined && Date.now() - firstAt > oneKeystroke) process.exit(130);
+      if (firstAt !== undefined) return;
+      firstAt = Date.now();
+      say(pc.yellow('\nStopping …'));
+      interrupted.abort();
+    });
+  }
+  return interrupted.signal;
 }
 
 function conclude(result: DrillResult, code: number, json: boolean): void {

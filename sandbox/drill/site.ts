@@ -41,6 +41,9 @@ export interface Site {
   stop(): Promise<void>;
 }
 
+/** Our programs start in 2 s; on a machine that is busy with other things they may take much longer. */
+const patience = 90_000;
+
 const people = ['ops-primary', 'ops-secondary', 'engineering-manager'];
 const source = (path: string): string => fileURLToPath(new URL(`../../src/${path}`, import.meta.url));
 const tsx = fileURLToPath(import.meta.resolve('tsx'));
@@ -60,7 +63,9 @@ export async function openSite({ folder, scale, times, httpPort, uiPort, onProgr
   };
   try {
     await mkdir(folder, { recursive: true });
+    // Before anything starts: an error after ten seconds would be one too.
     if (httpPort !== undefined) await assertPortFree(httpPort, 'our HTTP server');
+    if (uiPort !== undefined) await assertPortFree(uiPort, "Temporal's web UI");
     const parts = await Promise.allSettled([
       kept(startTemporal({ folder: join(folder, 'temporal'), database: 'file', uiPort: uiPort ?? (await freePort()), onProgress }), (part) => part.stop()),
       kept(startAuthos({ folder: join(folder, 'authos'), name: `app-${randomBytes(3).toString('hex')}`, metricsCachedFor: 300_000 * scale }), (part) => part.stop()),
@@ -100,7 +105,7 @@ export async function openSite({ folder, scale, times, httpPort, uiPort, onProgr
       const args = ['--import', tsx, ...(programs[name] ?? [])];
       const child = await startOwned({ name, file: process.execPath, args, folder, logFile: join(folder, 'logs', `${name}.log`), env: environment });
       processes[name] = child;
-      await untilServing(name, child, () => (name === 'server' ? answers(`${url}/readyz`) : says(child, 'workers run')), signal);
+      await untilServing(name, child, () => (name === 'server' ? answers(`${url}/readyz`) : says(child, 'workers run')), signal, patience);
     };
     closers.push(() => Promise.all(Object.values(processes).map((child) => child.stop())));
     const started = await Promise.allSettled(Object.keys(programs).map(start));

@@ -33,7 +33,7 @@ return new class extends Migration
  * Three commits deployed at once, one of them a merge, with a migration; the query has a typing error, so every request for
  * organisations fails from then on. Only the whole way back helps: migration, code, restart.
  */
-export function badDeployment({ requestsPerSecond = 16 }: { requestsPerSecond?: number } = {}): Fault {
+export function badDeployment({ users = 5 }: { users?: number } = {}): Fault {
   return {
     name: 'bad-deployment',
     runbook: 'highErrorRate',
@@ -43,7 +43,8 @@ export function badDeployment({ requestsPerSecond = 16 }: { requestsPerSecond?: 
       await initRepository(authos);
       await deploy(authos);
       if ((await request(authos, path)) !== 500) throw new Error(`${path} still works after the bad deployment`);
-      keepRequesting(authos, path, requestsPerSecond);
+      // More than 10 errors in the minute of a drill, which is 1.5 s.
+      keepRequesting(authos, path, { users, perSecond: 6 });
     },
     async alert(authos) {
       const { error } = await authos.counters.errors();

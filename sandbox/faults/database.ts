@@ -7,7 +7,7 @@ import type { AlertmanagerPayload, Fault } from './fault.js';
 const runbook = 'databaseConnectionFailures';
 
 export interface DatabaseFaultOptions {
-  /** How old the sessions are at the end of `put`, ms: over "5 min" at the pace of the drill, which is 7.5 s. */
+  /** How old the sessions are at the end of `put`, ms: over "5 min" at the pace of a drill, which is 10 s. */
   agedMs?: number;
 }
 
@@ -36,7 +36,7 @@ export function databaseDown(): Fault {
  * Every slot is taken: clients that began a transaction and forgot it, until the application gets none. Among them a backup,
  * which must live through the cure.
  */
-export function databaseExhausted({ agedMs = 8_000 }: DatabaseFaultOptions = {}): Fault {
+export function databaseExhausted({ agedMs = 11_000 }: DatabaseFaultOptions = {}): Fault {
   let backup: Session | undefined;
   let others: Session[] = [];
   return {
@@ -75,7 +75,7 @@ export function databaseExhausted({ agedMs = 8_000 }: DatabaseFaultOptions = {})
 }
 
 /** One forgotten transaction holds a lock that the application waits for. Who waits must not be ended with it. */
-export function databaseBlocked({ agedMs = 8_000 }: DatabaseFaultOptions = {}): Fault {
+export function databaseBlocked({ agedMs = 11_000 }: DatabaseFaultOptions = {}): Fault {
   let blocker: Session | undefined;
   let waiting: { session: Session; result: Promise<string> }[] = [];
   return {

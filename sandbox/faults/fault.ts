@@ -39,6 +39,6 @@ export interface Fault {
   over(authos: Authos): Promise<{ over: boolean; evidence: string }>;
   /** What the person of a drill answers where this fault's cure needs one; undefined leaves the question open. */
   answers?: (act: string) => { approve: boolean; reason: string } | undefined;
-  /** What a person cures with their own hands once the incident is mitigated; resolves to it in words. */
+  /** What a person cures with their own hands once the incident is mitigated or a run has ended unrecovered; resolves to it in words. */
   byHand?: (authos: Authos) => Promise<string>;
 }

@@ -1,19 +1,27 @@
+import { badDeployment } from './bad-deployment.js';
 import { cacheCold, cacheDown, cacheFull, cachePassword } from './cache.js';
 import { databaseBlocked, databaseDown, databaseExhausted } from './database.js';
+import { certificate } from './certificate.js';
 import { diskFull } from './disk-full.js';
 import type { Fault } from './fault.js';
 import { oauthKeys } from './oauth-keys.js';
+import { missingIndex, slowEndpoint } from './slow-endpoint.js';
 
 /** Every fault that a drill can put in, by the workflow type of the runbook that cures it. */
 export const faults: Record<string, Fault[]> = {
   cacheSystemFailure: [cacheDown(), cacheFull(), cachePassword(), cacheCold()],
   databaseConnectionFailures: [databaseDown(), databaseExhausted(), databaseBlocked()],
   diskSpaceCritical: [diskFull()],
+  highApiResponseTimes: [slowEndpoint(), missingIndex()],
+  highErrorRate: [badDeployment()],
   oauthSystemFailure: [oauthKeys('oauth-keys-missing'), oauthKeys('oauth-public-key-missing'), oauthKeys('oauth-keys-open'), oauthKeys('oauth-keys-not-a-pair'), oauthKeys('oauth-keys-lost')],
+  sslCertificateExpiry: [certificate('certificate-expiring'), certificate('certificate-not-loaded'), certificate('certificate-wrong-name'), certificate('certificate-broken-chain')],
 };
 
+export { badDeployment } from './bad-deployment.js';
 export { cacheCold, cacheDown, cacheFull, cachePassword } from './cache.js';
 export { databaseBlocked, databaseDown, databaseExhausted } from './database.js';
 export { diskFull, diskFullSizes } from './disk-full.js';
+export { missingIndex, slowEndpoint } from './slow-endpoint.js';
 export type { DiskFullSizes } from './disk-full.js';
 export type { AlertmanagerPayload, Fault } from './fault.js';

@@ -13,15 +13,15 @@ export async function request(authos: Authos, path: string): Promise<number> {
   }
 }
 
-/** Users who keep asking for a path until the sandbox stops, `perSecond` at most, one after another. */
-export function keepRequesting(authos: Authos, path: string, perSecond: number): void {
+/** Users who keep asking for a path until the sandbox stops, each `perSecond` times at most. */
+export function keepRequesting(authos: Authos, path: string, { users, perSecond }: { users: number; perSecond: number }): void {
   const loop = async (): Promise<void> => {
     while (!authos.closing.aborted) {
       await request(authos, path);
       await delay(1_000 / perSecond, undefined, { signal: authos.closing, ref: false }).catch(() => undefined);
     }
   };
-  loop().catch((error: unknown) => console.error(error));
+  for (let user = 0; user < users; user += 1) loop().catch((error: unknown) => console.error(error));
 }
 
 /** How long GETs of a path took, in ms, the first one dropped. Throws if one does not answer 200. */

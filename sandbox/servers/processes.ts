@@ -86,10 +86,10 @@ export async function startOwned({ name, file, args, folder, logFile, env, user,
 
 /**
  * Resolves once `serves` resolves, which is tried again and again. Throws, with the process stopped, if it exits (`StartFailed`
- * with its last words), if 20 s pass, or if `signal` is aborted.
+ * with its last words), if `within` ms pass (20 s), or if `signal` is aborted.
  */
-export async function untilServing(name: string, child: OwnedProcess, serves: () => Promise<unknown>, signal?: AbortSignal): Promise<void> {
-  const giveUpAt = Date.now() + 20_000;
+export async function untilServing(name: string, child: OwnedProcess, serves: () => Promise<unknown>, signal?: AbortSignal, within = 20_000): Promise<void> {
+  const giveUpAt = Date.now() + within;
   let problem: unknown;
   let end: string | undefined;
   void child.exited.then((words) => (end = words));
@@ -105,7 +105,7 @@ export async function untilServing(name: string, child: OwnedProcess, serves: ()
       signal?.throwIfAborted();
       if (end !== undefined) throw new StartFailed(`${name} ${end} while it started: ${(await child.lastWords()) || 'without a word'}`);
       if (Date.now() > giveUpAt) {
-        throw new StartFailed(`${name} did not serve within 20 s: ${(await child.lastWords()) || 'without a word'}`, { cause: problem });
+        throw new StartFailed(`${name} did not serve within ${within / 1_000} s: ${(await child.lastWords()) || 'without a word'}`, { cause: problem });
       }
       await delay(30);
     }

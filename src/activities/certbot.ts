@@ -95,7 +95,7 @@ export function certbotActivities({ hosts, shellOf }: { hosts: readonly Host[]; 
       const served = (await handshakes(certificate)).filter(({ outOfReach }) => outOfReach !== true);
       const serials = served.map((one) => `${one.address} serves serial ${one.certificate?.serial ?? 'none'}`);
       const isServed = file.facts !== undefined && served.length > 0 && served.every((one) => one.certificate?.fingerprint === file.facts?.fingerprint);
-      lines.push(`the file has serial ${file.facts?.serial ?? 'none'}; ${serials.join('; ')}`);
+      lines.unshift(`the file has serial ${file.facts?.serial ?? 'none'}; ${serials.join('; ')}`);
       return { outcome: asked && isServed ? 'done' : 'failed', evidence: fitted(lines.join('\n')) };
     },
   };

@@ -37,14 +37,18 @@ export function certificateActivities({ hosts }: { hosts: readonly Host[] }) {
         const days = daysLeft(facts, Date.now());
         return `${one.address}: ${days.toFixed(1)} days left, until ${new Date(facts.notAfter).toISOString()}; ${days < alarmDays(facts) ? 'below' : 'above'} the alarm's ${alarmDays(facts).toFixed(1)}`;
       });
-      return { evidence: listed(`${certificate.domain}:${certificate.port}, ${served.length} addresses`, rows), data: served };
+      const least = Math.min(...served.flatMap((one) => (one.certificate ? [daysLeft(one.certificate, Date.now())] : [])));
+      const head = Number.isFinite(least) ? `${least.toFixed(1)} days left` : 'no handshake anywhere';
+      return { evidence: listed(`${certificate.domain}: ${head}${served.length > 1 ? `, the least of ${served.length} addresses` : ''}`, rows), data: served };
     },
 
     /** D2: chain, trust and name, at every address. */
     async verifyCertificateChain({ place }: { place: Place }): Promise<Finding<Served[]>> {
       const certificate = at(place);
       const served = await handshakes(certificate);
-      return { evidence: listed(`${certificate.domain}:${certificate.port}`, served.map((one) => servedText(one, certificate.domain))), data: served };
+      const bad = served.filter((one) => !one.trusted || one.certificate?.coversDomain !== true);
+      const head = bad.length === 0 ? 'trusted, and for this name' : bad.map((one) => (one.trusted ? `not for ${certificate.domain}` : (one.problem ?? 'not trusted'))).join(', ');
+      return { evidence: listed(`${certificate.domain}: ${head}`, served.map((one) => servedText(one, certificate.domain))), data: served };
     },
 
     /** D3: the files against what is served. */
@@ -54,14 +58,13 @@ export function certificateActivities({ hosts }: { hosts: readonly Host[] }) {
       const { file } = state;
       const facts = file.facts === undefined ? [] : [certificateText(file.facts, certificate.domain)];
       const lines = [
-        ...facts,
+        state.fileIsServed ? 'the file is what is served' : state.fileIsNewer ? 'what is served is older than the file: the web server has not loaded it' : 'something else than the file is served',
         ...file.damage.map((damage) => `wrong: ${damage}`),
         ...file.unknown.map((unknown) => `not known: ${unknown}`),
-        state.fileIsServed ? 'it is what is served' : state.fileIsNewer ? 'what is served is older: the web server has not loaded it' : 'something else is served',
         ...(state.foreignIssuer === undefined ? [] : [`an address serves a certificate of ${state.foreignIssuer}, which is not this host's: a person must look there`]),
+        ...facts,
       ];
-      const said = listed(`${certificate.chainFile}`, lines);
-      return { evidence: said, data: { ...state, said: fitted(lines.join('; '), 800), lasts: lasts(file), managedByCertbot: certificate.certbotName !== undefined } };
+      return { evidence: fitted([...lines, certificate.chainFile].join('\n')), data: { ...state, said: fitted(lines.join('; '), 800), lasts: lasts(file), managedByCertbot: certificate.certbotName !== undefined } };
     },
 
     /** R4: an HTTPS request to every address, with its certificate checked as a client does. Any HTTP answer is one. */
@@ -70,7 +73,7 @@ export function certificateActivities({ hosts }: { hosts: readonly Host[] }) {
       const served = (await handshakes(certificate)).filter(({ outOfReach }) => outOfReach !== true);
       const answers = await Promise.all(served.map((one) => answerOf(one.address, certificate)));
       const outcome = served.length > 0 && answers.every(({ ok }) => ok) ? 'done' : 'failed';
-      return { outcome, evidence: listed(`HTTPS of ${certificate.domain}`, answers.map(({ said }) => said)) };
+      return { outcome, evidence: listed(`HTTPS of ${certificate.domain} ${outcome === 'done' ? 'answers' : 'does not answer everywhere'}`, answers.map(({ said }) => said)) };
     },
 
     /**

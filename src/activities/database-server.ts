@@ -12,7 +12,7 @@ import { connectionsText, longestTransactions, longSessions, readConnections, se
 import type { Connections, Session } from './database-sessions.js';
 import { raisedTo, readMaxConnections, writeMaxConnections, writtenMaxConnections } from './database-settings.js';
 import type { MaxConnections } from './database-settings.js';
-import { volumeUsage } from './disk-usage.js';
+import { onMount, volumeUsage } from './disk-usage.js';
 import { readHealth } from './health-api.js';
 import type { AuthosApi } from './health-api.js';
 import { hostMisconfigured, hostNamed, wholeNumber } from './known-hosts.js';
@@ -103,9 +103,10 @@ export function databaseServerActivities({ hosts, shellOf, apiOf, adminOf, serve
     /** D2: whether the application gets a connection, and whether we do. That they differ is the finding. A repeat is safe. */
     async testDatabaseConnections({ place }: { place: Place }): Promise<Finding<{ application: string; ours: ServerState['kind'] }>> {
       const [application, ours] = await Promise.all([applicationConnects(at(place)), serverState(adminOf, place)]);
-      const differ = (application.kind === 'works') === (ours.kind === 'accepting') ? '' : '\nThey differ: ' + (ours.kind === 'accepting' ? 'the server lets us in, but not the application.' : 'the application gets in, and we do not.');
+      const isOurs = ours.kind === 'accepting';
+      const differ = (application.kind === 'works') === isOurs ? '' : isOurs ? 'The server lets us in, but not the application. ' : 'The application gets in, and we do not. ';
       return {
-        evidence: scrub(fitted(`application: ${application.words}\nours: ${ours.words}${differ}`)),
+        evidence: scrub(fitted(`${differ}Application: ${application.words}\nours: ${ours.words}`)),
         data: { application: application.kind, ours: ours.kind },
       };
     },
@@ -273,11 +274,11 @@ export function databaseServerActivities({ hosts, shellOf, apiOf, adminOf, serve
     },
 
     /** R5: how full the volume of the data is. `high` over 90 %. A repeat is safe. */
-    async checkDatabaseVolume({ place }: { place: Place }): Promise<Finding<{ usedPercent?: number; high: boolean }>> {
+    async checkDatabaseVolume({ place }: { place: Place }): Promise<Finding<{ usedPercent?: number; high: boolean; mount?: string }>> {
       const volume = await dataVolume(place);
       if ('unknown' in volume) return { evidence: volume.unknown, data: { high: false } };
       const { usedPercent, path } = volume;
-      return { evidence: `the volume of ${path} is ${usedPercent} % used`, data: { usedPercent, high: usedPercent > volumeHigh } };
+      return { evidence: `the volume of ${path} is ${usedPercent} % used`, data: { usedPercent, high: usedPercent > volumeHigh, ...(await mountOf(at(place).host, path)) } };
     },
 
     /**
@@ -300,6 +301,14 @@ export function databaseServerActivities({ hosts, shellOf, apiOf, adminOf, serve
       });
     },
   };
+}
+
+/** The mount of the inventory that holds a path, if that is the file system it is on. */
+async function mountOf(host: Host, path: string): Promise<{ mount?: string }> {
+  const real = await realpath(path);
+  const containing = host.mounts.filter((mount) => mount === '/' || real === mount || real.startsWith(`${mount}/`));
+  const mount = containing.sort((a, b) => b.length - a.length)[0];
+  return mount !== undefined && (await onMount(real, mount)) ? { mount } : {};
 }
 
 /* Fixed code; neither the password nor a URL, which may hold one, is printed. 12 is PDO::ATTR_PERSISTENT. */

@@ -1,6 +1,7 @@
 import { sleep } from '@temporalio/workflow';
 import type { Place } from '../domain/place.js';
 import type { RunInput } from '../domain/messages.js';
+import { openIncident } from './opening.js';
 import { restartEverywhere, phpOnAllHosts } from './restart.js';
 import { openRun } from './run.js';
 import { act, type Condition, diagnostic, type On, type Procedure, type Proof, type Scene, step } from './step.js';
@@ -179,7 +180,15 @@ const clearConnectionPool = step({
   },
 });
 
-const diskIsHigh = 'the disk of the database is over 90 %';
+const highVolume = 'the volume of the database is over 90 %';
+
+interface HighVolume {
+  evidence: string;
+  /** As the inventory lists it; absent where it does not. */
+  mount?: string;
+  /** True once an incident of it is open. */
+  isOpen: boolean;
+}
 
 const checkDiskSpace = step({
   title: 'Check Disk Space',
@@ -192,8 +201,33 @@ const checkDiskSpace = step({
       timeout: { minutes: 1, because: 'df of one or two volumes' },
       async do(on, { place, facts }) {
         const { evidence, data } = await on.checkDatabaseVolume({ place });
-        if (data.high) facts[diskIsHigh] = evidence;
+        if (data.high) facts[highVolume] = { evidence, mount: data.mount, isOpen: false } satisfies HighVolume;
         return { outcome: 'done', evidence };
+      },
+    }),
+    act({
+      name: 'Open Disk Space Critical',
+      risk: 'safe',
+      command: ({ host }) => `an alert for Disk Space Critical on ${host}`,
+      when: {
+        says: 'the volume of the database is over 90 % full, and the inventory lists its mount',
+        async holds(_, { facts }) {
+          const found = facts[highVolume] as HighVolume | undefined;
+          if (!found) return { holds: false, why: 'the volume of the database is not over 90 %, or not known' };
+          return { holds: found.mount !== undefined, why: found.mount === undefined ? `${found.evidence}; no mount of the inventory holds it` : found.evidence };
+        },
+      },
+      touches: () => [],
+      settle: 'none',
+      timeout: { minutes: 2, because: 'one signal' },
+      async do(_, scene) {
+        const { place, facts } = scene;
+        const found = facts[highVolume] as HighVolume;
+        const mount = found.mount ?? '';
+        const labels = { host: place.host, mountpoint: mount, environment: place.environment };
+        const opened = await openIncident(scene, { runbook: 'diskSpaceCritical', target: `${place.host}:${mount}`, labels, title: `Database: ${found.evidence}` });
+        found.isOpen = true;
+        return opened;
       },
     }),
   ],
@@ -202,10 +236,12 @@ const checkDiskSpace = step({
 const recovered: Proof = {
   says: 'database health is healthy, the application and we get a connection, client connections under 80 % for 5 min after settling',
   check(on, scene, window) {
-    // Five minutes are longer than the usual three samples; a single look, and the longer watch, stay what they are.
-    const fiveMinutes = window.samples > 1 && window.every > 0 ? Math.ceil(minutes(5, scene) / window.every) + 1 : window.samples;
     const blockedAtMostMs = minutes(1, scene);
-    return on.proveDatabase({ place: scene.place, blockedAtMostMs, window: { ...window, samples: Math.max(window.samples, fiveMinutes) } });
+    // A single look stays one; else five minutes, a look at each: more would be load for a server that has just recovered.
+    const isSingle = window.samples === 1;
+    const every = isSingle ? window.every : Math.max(window.every, minutes(1, scene));
+    const samples = isSingle ? 1 : Math.max(window.samples, Math.ceil(minutes(5, scene) / every) + 1);
+    return on.proveDatabase({ place: scene.place, blockedAtMostMs, window: { ...window, every, samples } });
   },
 };
 
@@ -241,7 +277,7 @@ export async function databaseConnectionFailures(input: RunInput): Promise<void>
   const run = openRun(input);
   await run.diagnose(...databaseConnectionFailuresProcedure.diagnose);
   await run.resolveUntil(recovered, databaseConnectionFailuresProcedure.resolve);
-  const high = run.conduct.scene.facts[diskIsHigh];
-  if (typeof high === 'string') run.conduct.followUps.push(`Check Disk Space: ${high}: open Disk Space Critical for it`);
+  const high = run.conduct.scene.facts[highVolume] as HighVolume | undefined;
+  if (high && !high.isOpen) run.conduct.followUps.push(`Check Disk Space: ${high.evidence}: open Disk Space Critical for it`);
   await run.end();
 }

@@ -72,7 +72,7 @@ export async function incident(start: IncidentStart, carried?: IncidentMemory): 
     // Only in a quiet moment, and never waited for: a pager that hangs must not hold up the ladder.
     if (tooLong(desk) && isQuiet(desk)) await continueAsNew<typeof incident>(desk.memory.start, desk.memory);
     timer = arm(timer, desk.nextWake());
-    await condition(() => desk.changed || timer?.fired === true);
+    await condition(() => desk.changed || timer?.fired === true || (tooLong(desk) && isQuiet(desk)));
   }
 }
 

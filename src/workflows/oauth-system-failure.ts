@@ -78,11 +78,14 @@ const clearOauthCache = step({
     {
       ...restartApplicationAct({
         when: {
-          says: 'our own probes say that OAuth does not work, and its keys are in order',
+          says: 'our own probes say that OAuth does not work, its keys are in order, and the database is not down',
           async holds(on, { place }) {
             // A restart cures what a process keeps in memory; it makes no key.
             const bad = await somewhere(place, ({ private: one, public: other, pair }) => one !== 'valid' || other !== 'valid' || pair === 'not a pair');
             if (bad) return { holds: false, why: `keys are not in order: ${bad}` };
+            // Nor does it help a database, which has a runbook of its own.
+            const { data: database } = await on.checkHealth({ place, component: 'database' });
+            if (database.status === 'unhealthy' || database.status === 'critical') return { holds: false, why: `the database is ${database.status}: ${database.message}` };
             const { works, why } = await on.oauthWorks({ place });
             return { holds: works === 'no', why };
           },

@@ -32,10 +32,12 @@ const giveUpAfter = 90_000;
 export function played(site: Site, id: string, keep: Played['keep']): Played {
   async function until(what: string, holds: (view: IncidentView) => boolean): Promise<IncidentView> {
     const giveUpAt = Date.now() + giveUpAfter;
+    let problem = '';
     for (;;) {
-      const view = await incidentView(site, id);
-      if (holds(view)) return view;
-      if (Date.now() > giveUpAt) throw new Error(`${what} did not happen; the record ends: ${lastLines(view)}`);
+      // A worker that was started again right now answers a little later.
+      const view = await incidentView(site, id).catch((error: unknown) => void (problem = String(error)));
+      if (view && holds(view)) return view;
+      if (Date.now() > giveUpAt) throw new Error(`${what} did not happen; ${view ? `the record ends: ${lastLines(view)}` : problem}`);
       await delay(100);
     }
   }

@@ -92,8 +92,8 @@ export interface TestIncident {
   now(): Promise<number>;
 }
 
-/** Starts a world. Its clock is shared by the tests of a file, and only moves when a test passes time. */
-export async function openWorld(): Promise<World> {
+/** Starts a world, with the practice runbooks unless given others. Its clock is shared by the tests of a file, and only moves when a test passes time. */
+export async function openWorld({ bundles = testBundles }: { bundles?: typeof testBundles } = {}): Promise<World> {
   quietRuntime();
   const env = await TestWorkflowEnvironment.createTimeSkipping({
     server: { executable: { type: 'existing-path', path: await findBinary('temporal-test-server') } },
@@ -102,7 +102,7 @@ export async function openWorld(): Promise<World> {
     namespace: 'default',
     searchAttributes: { Runbook: 2, Severity: 2, IncidentState: 2, Target: 2, WaitingFor: 2, EscalationLevel: 3, NextEscalationAt: 6 },
   });
-  const { incidents, runs } = await testBundles();
+  const { incidents, runs } = await bundles();
   const parts = { connection: env.nativeConnection, namespace: 'default' };
   const client = new Client({ connection: env.connection, namespace: 'default' });
   const control = controlActivities({ client });
@@ -180,10 +180,11 @@ export async function openWorld(): Promise<World> {
     },
     async endIncidents() {
       // Closed, not terminated: a terminated workflow's open tasks would keep the server's clock from being skipped for ever.
-      await Promise.all(opened.splice(0).map(async (incident) => {
+      // One after the other: sleeps side by side confuse the test server's clock.
+      for (const incident of opened.splice(0)) {
         const gone = await incident.signal('resolve', incident.sign({ kind: 'resolve', reason: 'the test is over' })).then(() => false, () => true);
         if (!gone) await incident.until(({ state }) => state === 'closed', 'the close');
-      }));
+      }
     },
     async close() {
       await Promise.all([...running.values(), ...hosts].map(finish));
@@ -222,7 +223,7 @@ export async function openWorld(): Promise<World> {
           for (let tries = 0; tries < 600 && performance.now() < patience; tries += 1) {
             const view = await incident.view();
             if (await holds(view)) return view;
-            await env.sleep(tries < 10 ? 50 : 1_000); // of the server's time: real work goes on meanwhile
+            await env.sleep(tries < 10 ? 20 : Math.max(20, start.times.minute / 60)); // of the server's time: real work goes on meanwhile
           }
           throw new Error(`${what} did not happen; ${JSON.stringify(await incident.view(), null, 1)}`);
         },

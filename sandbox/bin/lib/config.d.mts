@@ -23,3 +23,6 @@ export interface RunningConfig {
 
 /** The config that the application runs with: the cached one if there is one, whatever the `.env` says since. */
 export function runningConfig(root: string): RunningConfig;
+
+/** Builds the config cache, as `config:cache` does. */
+export function cacheConfig(root: string): void;

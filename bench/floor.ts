@@ -1,0 +1,51 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import fastify from 'fastify';
+import { emailChannel } from '../src/channels/email.js';
+import { bundle } from '../src/workers/bundle.js';
+
+/*
+ * The floor that first pages are measured against, as two processes, as the product has them: `floor.ts server <port>` takes a
+ * POST and starts the workflow; `floor.ts worker <smtp port> <file with the mail>` runs it and sends the mail.
+ */
+
+export interface FloorActivities {
+  send(key: string): Promise<void>;
+}
+
+const [role, port = '', file = ''] = process.argv.slice(2);
+const address = process.env['FLOOR_TEMPORAL'] ?? '';
+
+if (role === 'server') await serve();
+else if (role === 'worker') await work();
+
+async function serve(): Promise<void> {
+  const client = new Client({ connection: await Connection.connect({ address }), namespace: 'default' });
+  const app = fastify({ logger: { level: 'info' } });
+  app.post<{ Params: { key: string } }>('/floor/:key', async (request, reply) => {
+    const { key } = request.params;
+    await client.workflow.start('floor', { workflowId: `floor/${key}`, taskQueue: 'floor', args: [key] });
+    return reply.code(202).send({ key });
+  });
+  await app.listen({ host: '127.0.0.1', port: Number(port) });
+}
+
+async function work(): Promise<void> {
+  const { subject, text, html } = JSON.parse(await readFile(file, 'utf8')) as { subject: string; text: string; html: string };
+  const channel = emailChannel({ server: { host: '127.0.0.1', port: Number(port) }, from: 'AuthOS Responder <responder@example.com>' });
+  const activities: FloorActivities = {
+    async send(key) {
+      await channel.send({ key: `floor/${key}`, person: { id: 'floor', address: 'floor@example.com' }, subject, text, html, urgency: 'high', late: false });
+    },
+  };
+  const connection = await NativeConnection.connect({ address });
+  const workflowBundle = { code: await bundle(fileURLToPath(new URL('floor.workflow.ts', import.meta.url)), false) };
+  const workers = await Promise.all([
+    Worker.create({ connection, namespace: 'default', taskQueue: 'floor', workflowBundle, maxConcurrentWorkflowTaskExecutions: 40, maxCachedWorkflows: 1_000 }),
+    Worker.create({ connection, namespace: 'default', taskQueue: 'floor-pages', activities, maxConcurrentActivityTaskExecutions: 100 }),
+  ]);
+  console.log('workers run');
+  await Promise.all(workers.map((worker) => worker.run()));
+}

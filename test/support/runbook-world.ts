@@ -1,0 +1,141 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { stringify } from 'yaml';
+import { type Authos, type AuthosOptions, startAuthos } from '../../sandbox/authos/authos.js';
+import { loadConfig } from '../../src/config.js';
+import type { Alert } from '../../src/domain/alert.js';
+import type { IncidentView } from '../../src/domain/incident.js';
+import type { Automation, Mode } from '../../src/domain/messages.js';
+import type { Place } from '../../src/domain/place.js';
+import type { ActReport } from '../../src/domain/step.js';
+import { scaled, standardTimes, type Times } from '../../src/domain/times.js';
+import { workflowBundle } from '../../src/workers/bundle.js';
+import { activitiesOfHost } from '../../src/workers/host-activities.js';
+import type { RunbookActivities } from '../../src/workflows/activity-types.js';
+import type { Procedure } from '../../src/workflows/step.js';
+import { openWorld, type TestIncident, type World } from './world.js';
+
+/** What a person says to a question; undefined leaves it open. */
+export type Answers = (act: string) => 'approve' | 'decline' | undefined;
+
+export interface RunOptions {
+  place?: Partial<Place>;
+  alert?: Partial<Alert>;
+  answers?: Answers;
+  automation?: Automation;
+  times?: Partial<Times>;
+  /** Let time pass over open questions until they expire. */
+  expire?: boolean;
+  /** Until when; the end of run 1 if not given. */
+  until?: (view: IncidentView) => boolean;
+}
+
+/** The real runbooks on a real sandbox: one AuthOS host, its worker with the product's own activities, and a time-skipping server. */
+export interface RunbookWorld {
+  world: World;
+  authos: Authos;
+  activities: RunbookActivities;
+  /** Opens an incident, answers its questions, and gives it as people see it once its first run has ended. */
+  run(procedure: Procedure, options?: RunOptions): Promise<{ view: IncidentView; incident: TestIncident }>;
+  setMode(mode: Mode, scope: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** 200 ms are a minute; one sample proves, and one look is the watch: activities take their real time. */
+export const quickTimes: Times = { ...scaled(standardTimes, 1 / 300), samples: 1, watchEvery: scaled(standardTimes, 1 / 300).watch, approvalExpires: 60_000, firstWord: 600_000, silentAfter: 600_000 };
+
+/** Starts it all; what had started is ended again if a part does not. Puts the sandbox's programs in front of this file's PATH. */
+export async function openRunbookWorld(options: Partial<AuthosOptions> = {}): Promise<RunbookWorld> {
+  const folder = await mkdtemp(join(tmpdir(), 'responder-runbooks-'));
+  const closers: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
+  const path = process.env['PATH'] ?? '';
+  const close = async (): Promise<void> => {
+    process.env['PATH'] = path;
+    for (const end of closers.splice(0).reverse()) await end();
+  };
+  try {
+    const authos = await startAuthos({ folder: join(folder, 'authos'), name: `app-${process.pid}`, metricsCachedFor: 0, ...options });
+    closers.push(() => authos.stop());
+    process.env['PATH'] = `${authos.inventory().path}${delimiter}${path}`;
+    const activities = activitiesOfHost(await configOf(authos, folder));
+    const world = await openWorld({ bundles: async () => ({ incidents: await workflowBundle('incidents'), runs: await workflowBundle('runs') }) });
+    closers.push(() => world.close());
+    await world.hostWorker(authos.name, activities);
+    return { world, authos, activities, close, run: (procedure, more) => run(world, authos, procedure, more), setMode: async (mode, scope) => void (await world.setMode(mode, scope)) };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function run(world: World, authos: Authos, procedure: Procedure, { place, alert, answers, automation, times, expire, until }: RunOptions = {}): Promise<{ view: IncidentView; incident: TestIncident }> {
+  const { mount: _, ...here } = authos.inventory().place;
+  const incident = await world.open({
+    runbook: procedure,
+    runs: procedure.type,
+    start: { place: { ...here, name: here.database ?? here.name, ...place }, times: { ...quickTimes, ...times }, automation: automation ?? {} },
+    ...(alert ? { alert } : {}),
+  });
+  const answered = new Set<string>();
+  const over = until ?? ((view: IncidentView) => view.runs[0]?.endedAt !== undefined);
+  const giveUpAt = performance.now() + 100_000;
+  for (;;) {
+    const view = await incident.view();
+    if (over(view)) return { view, incident };
+    if (performance.now() > giveUpAt) throw new Error(`the run did not end: ${JSON.stringify({ ...view, pages: [] }, null, 1)}`);
+    for (const ask of view.asks.filter(({ id, answer }) => !answer && !answered.has(id))) {
+      const said = answers?.(ask.act);
+      if (!said && !expire) continue;
+      answered.add(ask.id);
+      if (said === 'approve') await incident.act({ kind: 'approve', ask: ask.id });
+      else if (said === 'decline') await incident.act({ kind: 'decline', ask: ask.id, reason: 'no' });
+      else await world.env.sleep((times?.approvalExpires ?? quickTimes.approvalExpires) + 1_000);
+    }
+    await world.env.sleep(50);
+  }
+}
+
+/** How an act of the first run ended: `done: …`, `skipped declined: …`, `failed: …`. */
+export function outcomeOf(view: IncidentView, act: string): string {
+  const found = actOf(view, act);
+  if (!found) return `there is no act "${act}"`;
+  const { outcome } = found;
+  switch (outcome.kind) {
+    case 'done':
+      return `done: ${outcome.evidence}`;
+    case 'skipped':
+      return `skipped ${outcome.reason}: ${outcome.detail}`;
+    case 'failed':
+      return `failed: ${outcome.message}`;
+    case 'unknown':
+      return `unknown: ${outcome.because}`;
+  }
+}
+
+export function actOf(view: IncidentView, act: string): ActReport | undefined {
+  return view.runs[0]?.steps.flatMap(({ acts }) => acts).find((one) => one.act === act);
+}
+
+async function configOf(authos: Authos, folder: string) {
+  const { host, api, testUser, databaseUrl, databaseAdminUrl, databaseFolder, cacheUrl } = authos.inventory();
+  const { name, ...described } = host;
+  const file = join(folder, 'responder.yaml');
+  const secrets = { AUTHOS_TOKEN: api.token, DATABASE_URL: databaseUrl, DATABASE_ADMIN_URL: databaseAdminUrl, CACHE_URL: cacheUrl };
+  await writeFile(
+    file,
+    stringify({
+      environments: {
+        [host.environment]: {
+          authos: { url: api.url, token: 'env:AUTHOS_TOKEN', testUser },
+          database: { name: 'authos', url: 'env:DATABASE_URL', adminUrl: 'env:DATABASE_ADMIN_URL', dataFolder: databaseFolder },
+          redis: { url: 'env:CACHE_URL' },
+          stores: ['redis'],
+        },
+      },
+      hosts: { [name]: described },
+      state: join(folder, 'state'),
+    }),
+  );
+  return loadConfig({ file, env: secrets });
+}
