@@ -3,14 +3,16 @@ import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
 import getPort from 'get-port';
 import { stringify } from 'yaml';
 import { alertmanagerPayload } from '../sandbox/faults/alertmanager.js';
-import { type Mail, startMailbox } from '../sandbox/servers/mailbox.js';
+import { type Mail, type Mailbox, startMailbox } from '../sandbox/servers/mailbox.js';
 import { type OwnedProcess, startOwned, StartFailed, untilServing } from '../sandbox/servers/processes.js';
 import { startTemporal } from '../sandbox/servers/temporal.js';
 import { workflowBundle } from '../src/workers/bundle.js';
 import { percentile, spread } from './figures.js';
+import { stagesOf, stageTable, type Stages } from './stages.js';
 
 /*
  * How long it takes from a POSTed alert to its first mail at an SMTP server, one incident at a time, beside the floor
@@ -66,58 +68,85 @@ async function main(): Promise<number> {
   await start('server', [file('../src/server.ts')], () => answers(`http://127.0.0.1:${port}/readyz`));
   await start('incidents', [file('../src/worker.ts'), 'incidents'], (child) => says(child, 'workers run'));
 
-  const page = async (n: number): Promise<{ took: number; mail: Mail }> =>
+  const page = async (n: number): Promise<Timed> =>
     timed(mailbox, (mail) => mail.text.includes(`/data/${n} `), `http://127.0.0.1:${port}/alerts/alertmanager`, alertOf(n));
   const first = await page(0);
   const mailFile = join(folder, 'mail.json');
   await writeFile(mailFile, JSON.stringify({ subject: first.mail.subject, text: first.mail.text, html: first.mail.html }));
   await start('floor-server', [file('floor.ts'), 'server', `${floorPort}`], () => answers(`http://127.0.0.1:${floorPort}/`));
   await start('floor-worker', [file('floor.ts'), 'worker', `${mailbox.port}`, mailFile], (child) => says(child, 'workers run'));
-  const floor = async (n: number): Promise<{ took: number }> =>
+  const floor = async (n: number): Promise<Timed> =>
     timed(mailbox, (mail) => mail.headers['x-responder-key'] === `floor/${n}`, `http://127.0.0.1:${floorPort}/floor/${n}`, {});
 
-  const took = { page: [] as number[], floor: [] as number[] };
+  const connection = await Connection.connect({ address: temporal.address });
+  closers.push(() => connection.close());
+  const client = new Client({ connection, namespace: temporal.namespace });
+  const measured = { page: [] as Measured[], floor: [] as Measured[] };
   for (let n = 1; n < rounds; n++) {
     interrupted.signal.throwIfAborted();
     // Turn about, so that neither always finds the machine warm.
     const order = n % 2 === 0 ? (['page', 'floor'] as const) : (['floor', 'page'] as const);
     for (const what of order) {
-      const { took: ms } = await (what === 'page' ? page(n) : floor(n));
-      if (n >= warmUps) took[what].push(ms);
+      const one = await (what === 'page' ? page(n) : floor(n));
+      const workflowId = what === 'page' ? (JSON.parse(one.answer) as { alerts: { workflowId: string }[] }).alerts[0]?.workflowId : `floor/${n}`;
+      if (n >= warmUps) measured[what].push({ took: one.took, stages: await stagesOf(client, workflowId ?? '', one) });
       // What follows a page (its record, the start of a run) is over before the next is measured.
       await delay(150);
     }
   }
-  return conclude(took);
+  return conclude(measured);
 }
 
-function conclude({ page, floor }: { page: number[]; floor: number[] }): number {
+interface Measured {
+  took: number;
+  stages: Stages;
+}
+
+function conclude(measured: { page: Measured[]; floor: Measured[] }): number {
+  const [page, floor] = [measured.page.map(({ took }) => took), measured.floor.map(({ took }) => took)];
   const ratio = (share: number): number => percentile(page, share) / percentile(floor, share);
   const held = ratio(0.95) <= bar;
   console.log(`First page, ${page.length} incidents one at a time, load ${loadavg()[0]?.toFixed(1)}`);
   console.log(`  alert POSTed → mail received   ${spread(page)}`);
   console.log(`  floor, in turn with it         ${spread(floor)}`);
   console.log(`  ratio                          p50 ${ratio(0.5).toFixed(2)}, p95 ${ratio(0.95).toFixed(2)} (bar: p95 ≤ ${bar}) ${held ? 'held' : 'NOT HELD'}`);
+  for (const line of stageTable(measured.page.map(({ stages }) => stages), measured.floor.map(({ stages }) => stages))) console.log(line);
   return held ? 0 : 1;
 }
 
-/** Milliseconds from the POST to the first mail that matches. */
-async function timed(mailbox: Awaited<ReturnType<typeof startMailbox>>, match: (mail: Mail) => boolean, url: string, body: object): Promise<{ took: number; mail: Mail }> {
-  let receivedAt = Number.NaN;
+interface Timed {
+  /** ms from the POST to the first mail. */
+  took: number;
+  /** Both since the epoch. */
+  postedAt: number;
+  receivedAt: number;
+  mail: Mail;
+  answer: string;
+}
+
+/** POSTs, and waits for the first mail that matches. */
+async function timed(mailbox: Mailbox, match: (mail: Mail) => boolean, url: string, body: object): Promise<Timed> {
+  let [receivedAt, took] = [Number.NaN, Number.NaN];
   const stop = mailbox.onMail((mail) => {
-    if (Number.isNaN(receivedAt) && match(mail)) receivedAt = performance.now();
+    if (!Number.isNaN(took) || !match(mail)) return;
+    [receivedAt, took] = [now(), performance.now() - startedAt];
   });
+  const startedAt = performance.now();
+  const postedAt = now();
   try {
-    const startedAt = performance.now();
     const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
     const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body), signal: AbortSignal.timeout(20_000) });
     if (!response.ok) throw new Error(`${url} answered ${response.status}: ${await response.text()}`);
-    await response.text();
+    const answer = await response.text();
     const mail = await mailbox.next(match);
-    return { took: receivedAt - startedAt, mail };
+    return { took, postedAt, receivedAt, mail, answer };
   } finally {
     stop();
   }
+}
+
+function now(): number {
+  return performance.timeOrigin + performance.now();
 }
 
 function alertOf(n: number): object {

@@ -68,7 +68,15 @@ export async function buildApi(parts: ApiParts): Promise<FastifyInstance> {
     addMonitoring(monitoring, parts);
   }, { prefix: '/api/v1/monitoring' });
   await app.register(async (application) => {
-    application.addHook('preHandler', (request, reply) => authenticate(config(), request, reply));
+    // A token is looked up once: what users do all day must not wait for a new connection each time.
+    const known = new Set<string>();
+    application.addHook('preHandler', async (request, reply) => {
+      const token = request.headers.authorization ?? '';
+      if (known.has(token)) return undefined;
+      const refused = await authenticate(config(), request, reply);
+      if (refused === undefined) known.add(token);
+      return refused;
+    });
     addApplication(application, { root: parts.root, config, log, countSlowQuery: () => counters.countPerformance('slowQueries') });
   }, { prefix: '/api/v1' });
   return app;

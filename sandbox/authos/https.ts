@@ -5,6 +5,7 @@ import { createServer } from 'node:https';
 import type { Server } from 'node:https';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
+import type * as Authority from '../bin/lib/tls/authority.mjs';
 import type { HostCertificate } from '../../src/domain/certificate.js';
 
 /** What a certificate of the sandbox says; the default is a good one, three months long. */
@@ -34,8 +35,6 @@ export interface Https {
   close(): Promise<void>;
 }
 
-type Authority = typeof import('../bin/lib/tls/authority.mjs');
-
 /** HTTPS of a sandbox in `folder`, in front of the application at `upstream`. Starts nothing. */
 export async function openHttps({ folder, domain, port, upstream }: { folder: string; domain: string; port: number; upstream: string }): Promise<Https> {
   const live = join(folder, 'live', domain);
@@ -44,10 +43,10 @@ export async function openHttps({ folder, domain, port, upstream }: { folder: st
   const ca = join(folder, 'ca');
   await mkdir(folder, { recursive: true });
   let server: Server | undefined;
-  let made: Promise<Authority> | undefined;
+  let made: Promise<typeof Authority> | undefined;
 
   // Loading the library and making keys takes a moment that most sandboxes need not wait for.
-  const authority = (): Promise<Authority> =>
+  const authority = (): Promise<typeof Authority> =>
     (made ??= (async () => {
       const module = await import('../bin/lib/tls/authority.mjs');
       await module.makeAuthority(ca);

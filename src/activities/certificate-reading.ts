@@ -1,4 +1,5 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createPrivateKey } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 
 import { daysLeft, renewedDays } from '../domain/certificate.js';
@@ -86,7 +87,7 @@ export async function readCertificateFile({ domain, trust }: HostCertificate, fi
   file.facts = factsOf(leaf, domain);
   if (!file.facts.coversDomain) file.damage.push(`it is not for ${domain}`);
   if (file.facts.notAfter < Date.now()) file.damage.push('it has expired');
-  const problem = chainProblem(chain, await trustOf({ trust } as HostCertificate).catch(() => undefined));
+  const problem = chainProblem(chain, await trustOf({ trust }).catch(() => undefined));
   if (problem) file[problem.kind].push(problem.said);
   const key = await read(keyFile, file);
   if (key === undefined) return file;
@@ -112,7 +113,7 @@ async function read(path: string, file: CertificateFile): Promise<string | undef
 
 /** Whether each certificate is signed by the next, and the last by one that clients trust. */
 function chainProblem(chain: X509Certificate[], trust: string[] | undefined): { kind: 'damage' | 'unknown'; said: string } | undefined {
-  if (trust === undefined) return { kind: 'unknown', said: 'the CAs that clients trust can\'t be read' };
+  if (trust === undefined) return { kind: 'unknown', said: "the CAs that clients trust can't be read" };
   const signs = (issuer: X509Certificate, one: X509Certificate): boolean => one.checkIssued(issuer) && one.verify(issuer.publicKey);
   for (const [index, one] of chain.entries()) {
     const next = chain[index + 1];

@@ -16,6 +16,8 @@ import { fitted } from './wording.js';
 export interface DatabaseCause {
   isCause: boolean;
   why: string;
+  /** Its name in the config, which an incident of its own would have. */
+  database?: string;
 }
 
 /** From here on "Database Connection Failures" acts. */
@@ -27,11 +29,13 @@ export function databaseCauseActivities({
   shellOf,
   apiOf,
   databaseOf,
+  databaseNameOf,
 }: {
   hosts: readonly Host[];
   shellOf: (host: Host) => Shell;
   apiOf: (place: Place) => AuthosApi;
   databaseOf: DatabaseOf;
+  databaseNameOf: (place: Place) => string | undefined;
 }) {
   return {
     /** The database is the cause if its health is unhealthy, it refuses us, its connections are nearly used up, or a query blocks others. */
@@ -53,7 +57,8 @@ export function databaseCauseActivities({
       const isCause = signs.length > 0;
       const figures = 'usedPercent' in own ? `${own.usedPercent} % of connections in use, ${own.blocked} queries blocked` : `not seen by us${'refused' in own ? `: ${own.refused}` : ', the config has no database'}`;
       const why = isCause ? signs.join(', ') : 'no sign that the database is the cause';
-      return { evidence: fitted(`${why}; health ${health.status}; ${figures}; ${said.join('; ')}`), data: { isCause, why: fitted(why, 500) } };
+      const database = databaseNameOf(place);
+      return { evidence: fitted(`${why}; health ${health.status}; ${figures}; ${said.join('; ')}`), data: { isCause, why: fitted(why, 500), ...(database === undefined ? {} : { database }) } };
     },
   };
 }

@@ -23,8 +23,6 @@ const known: Record<string, readonly string[]> = {
   oauth_device_codes: [], // new in Passport 13
 };
 
-export const oauthTableNames = Object.keys(known);
-
 /** Looks at every table of OAuth. Throws, and is retried, if the database does not answer. */
 export async function readOauthTables(databaseOf: DatabaseOf, place: Place): Promise<OauthTable[]> {
   return withDatabase(databaseOf, place, async (client) => {

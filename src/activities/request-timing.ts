@@ -2,7 +2,16 @@ import { Context } from '@temporalio/activity';
 import { Client } from 'undici';
 
 /** How long requests took, in ms; `slow` by the runbook's bounds. Or why it can't be known. */
-export type Timing = { path: string; p95Ms: number; maxMs: number; requests: number } | { path: string; unknown: string };
+export type Timing =
+  | {
+      path: string;
+      p95Ms: number;
+      maxMs: number;
+      requests: number;
+      /** When the dropped requests were sent, ms since the epoch: what they cause is our own doing. */
+      warming: { from: number; to: number };
+    }
+  | { path: string; unknown: string };
 
 /** Bounds of the runbook: p95 over 100 ms or a maximum over 500 ms is slow. */
 export const slowFrom = { p95Ms: 100, maxMs: 500 } as const;
@@ -35,9 +44,11 @@ export async function timeRequests(path: string, { baseUrl, token, requests = 20
   const { cancellationSignal } = Context.current();
   const client = new Client(base.origin, { pipelining: 1, headersTimeout: timeoutMs, bodyTimeout: timeoutMs, keepAliveTimeout: 30_000, connect: { timeout: timeoutMs } });
   const took: number[] = [];
+  const startedAt = Date.now();
+  let warmedAt = startedAt;
   try {
     for (let n = 0; n < dropped + requests; n += 1) {
-      const startedAt = performance.now();
+      const askedAt = performance.now();
       const { statusCode, body } = await client.request({
         path: `${base.pathname.replace(/\/+$/, '')}${path}`,
         method: 'GET',
@@ -51,11 +62,14 @@ export async function timeRequests(path: string, { baseUrl, token, requests = 20
       }
       if (statusCode === 429) return { path, unknown: 'it answered 429: too many requests' };
       if (statusCode < 200 || statusCode > 299) return { path, unknown: `it answered ${statusCode}` };
-      if (n < dropped) continue;
-      took.push(performance.now() - startedAt);
+      if (n < dropped) {
+        warmedAt = Date.now();
+        continue;
+      }
+      took.push(performance.now() - askedAt);
       if (stopWhenSlow && took.at(-1)! > slowFrom.maxMs) break;
     }
-    return { path, p95Ms: rounded(percentile(took, 0.95)), maxMs: rounded(Math.max(...took)), requests: took.length };
+    return { path, p95Ms: rounded(percentile(took, 0.95)), maxMs: rounded(Math.max(...took)), requests: took.length, warming: { from: startedAt, to: warmedAt } };
   } catch (error) {
     if (cancellationSignal.aborted) return await Context.current().cancelled;
     return { path, unknown: error instanceof Error ? error.message || String((error as NodeJS.ErrnoException).code) : String(error) };

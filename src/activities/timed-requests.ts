@@ -52,7 +52,7 @@ export function timedRequestActivities({ hosts, apiOf, addressOf }: { hosts: rea
     /**
      * Recovered: in every sample our own GETs of these endpoints (of the most requested, if none are given) have p95 ≤ 100 ms and
      * max ≤ 500 ms, and the performance log has no new slow query. An endpoint that can't be timed is 'unknown', so is none.
-     * `since` of the slow queries is the last act's end, or a minute ago before any act.
+     * Slow queries count from when things have settled after the last act, or from a minute ago before any act.
      */
     async proveResponseTimes({
       place,
@@ -79,7 +79,11 @@ export function timedRequestActivities({ hosts, apiOf, addressOf }: { hosts: rea
           timings.push(await timeRequests(path, { ...addressOf(place), stopWhenSlow: true }));
           if (isSlow(timings.at(-1)!)) break;
         }
-        const slowQueries = await newSlowQueries(host, lookBack ? now - minute : window.since);
+        // Of the time since the last sample: until then that one looked. A query that our own first requests made slow, since
+        // they fill a cache that was just cleared, is no sign.
+        const recent = now - (window.samples === 1 ? minute : window.every);
+        const warming = timings.flatMap((timing) => ('warming' in timing ? [timing.warming] : []));
+        const slowQueries = await newSlowQueries(host, { since: lookBack ? Math.min(recent, now - minute) : Math.max(window.since, window.notBefore, recent), warming });
         const evidence = fitted([...timings.map(timingText), slowQueries.text].join('; '), 1_000);
         if (timings.some(isSlow) || slowQueries.lines > 0) return { kind: 'not recovered', evidence };
         if (timings.some((timing) => 'unknown' in timing) || slowQueries.unknown) return { kind: 'unknown', evidence };
@@ -95,10 +99,16 @@ function timingText(timing: Timing): string {
   return `${timing.path}: p95 ${timing.p95Ms} ms, max ${timing.maxMs} ms of ${timing.requests} requests${bounds}`;
 }
 
-async function newSlowQueries(host: Host, since: number): Promise<{ lines: number; unknown: boolean; text: string }> {
+interface SlowQueries {
+  since: number;
+  warming: { from: number; to: number }[];
+}
+
+async function newSlowQueries(host: Host, { since, warming }: SlowQueries): Promise<{ lines: number; unknown: boolean; text: string }> {
   let lines = 0;
-  const read = await readLogLines({ host, channel: 'performance', since }, ({ message }) => {
-    if (/slow[ _-]quer/i.test(message)) lines += 1;
+  const read = await readLogLines({ host, channel: 'performance', since }, ({ at, message }) => {
+    // Most logs keep whole seconds only.
+    if (/slow[ _-]quer/i.test(message) && !warming.some(({ from, to }) => at >= from - 1_000 && at <= to)) lines += 1;
   });
   const unknown = read.problems.length > 0;
   // Without such a log its lines prove nothing either way: our own requests are the proof.

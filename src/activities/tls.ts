@@ -50,7 +50,7 @@ export async function handshakes(certificate: HostCertificate): Promise<Served[]
 }
 
 /** Public CAs, and the private ones that the config names. Throws if their file can't be read. */
-export async function trustOf({ trust }: HostCertificate): Promise<string[]> {
+export async function trustOf({ trust }: Pick<HostCertificate, 'trust'>): Promise<string[]> {
   return trust === undefined ? [...rootCertificates] : [...rootCertificates, await readFile(trust, 'utf8')];
 }
 

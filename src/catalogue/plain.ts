@@ -10,6 +10,8 @@ export interface PlainAct {
   risk: Risk;
   approval: Approval;
   condition?: string;
+  /** Unanswered it goes ahead if nobody is there and our own probe finds the component down. */
+  goesAheadIfDown: boolean;
   ifWorkerDies: CrashRule;
   undo?: string;
   touches: string[];
@@ -50,7 +52,7 @@ export function plainRunbook(procedure: Procedure): PlainRunbook {
   return {
     ...{ type, title, severity, target, triggers, impact, prevention, ladder },
     diagnose: diagnose.map((step) => plainDiagnoseStep(step, place)),
-    resolve: resolve.map((step) => plainResolveStep(step, place)),
+    resolve: resolve.map((step) => plainResolveStep(step, { place, severity })),
     ...(recovered && { recovered: recovered.says }),
   };
 }
@@ -60,19 +62,26 @@ export function automationNames(procedures: readonly Procedure[]): { type: strin
   return procedures.map(({ type, resolve }) => ({ type, steps: resolve.map(({ title }) => title) }));
 }
 
+interface Around {
+  place: Place;
+  severity: Runbook['severity'];
+}
+
 function plainDiagnoseStep({ title, command, risk, timeout }: DiagnoseStep, place: Place): PlainDiagnoseStep {
   return { title, command: command(place), risk, timeout };
 }
 
-function plainResolveStep({ title, acts, byHand }: ResolveStep, place: Place): PlainResolveStep {
-  return { title, acts: acts.map((act) => plainAct(act, place)), ...(byHand !== undefined && { byHand }) };
+function plainResolveStep({ title, acts, byHand }: ResolveStep, around: Around): PlainResolveStep {
+  return { title, acts: acts.map((act) => plainAct(act, around)), ...(byHand !== undefined && { byHand }) };
 }
 
-function plainAct(act: Act, place: Place): PlainAct {
+function plainAct(act: Act, { place, severity }: Around): PlainAct {
   const { name, risk, approval, ifWorkerDies, settle, timeout } = act;
   return {
     ...{ name, command: act.command(place), risk, approval },
     ...(act.when && { condition: act.when.says }),
+    // As src/workflows/asking.ts decides it.
+    goesAheadIfDown: risk === 'disruptive' && approval === 'ask' && severity === 'Critical' && act.isDown !== undefined,
     ifWorkerDies,
     ...(act.undo && { undo: act.undo.says }),
     touches: act.touches(place),
@@ -98,7 +107,7 @@ function placeholder(target: Runbook['target']): Place {
     name: things[target],
     environment: '<environment>',
     host: '<host>',
-    hosts: ['<host>', '<each other host>'],
+    hosts: ['<host>', '<other hosts>'],
     mount: '<mount>',
     database: '<database>',
     webhook: '<webhook>',

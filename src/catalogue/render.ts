@@ -83,6 +83,7 @@ function actLines(act: PlainAct): string[] {
   const facts: [string, string | undefined][] = [
     ['Risk', `**${act.risk}**, ${approvalWords(act)}`],
     ['Only if', act.condition],
+    ['If nobody answers', act.goesAheadIfDown ? 'it goes ahead if nobody is there and our own probe finds the component down' : undefined],
     ['If the worker dies', crashWords[act.ifWorkerDies]],
     ['Undo', act.undo ?? (act.risk === 'destructive' ? 'none' : undefined)],
     ['Locks', act.touches.length > 0 ? act.touches.map((resource) => `\`${resource}\``).join(', ') : undefined],

@@ -84,7 +84,7 @@ export function activitiesOfHost(config: Config): RunbookActivities {
     ...monitoringActivities({ hosts, apiOf, scrub }),
     ...errorRateActivities({ hosts, apiOf }),
     ...errorPatternActivities({ hosts, shellOf, apiOf, scrub }),
-    ...databaseCauseActivities({ ...parts, apiOf }),
+    ...databaseCauseActivities({ ...parts, apiOf, databaseNameOf: (place) => environmentOf(place).database?.name }),
     ...deploymentActivities({ hosts, shellOf, scrub }),
     ...phpActivities({ hosts, shellOf }),
     ...timedRequestActivities({ hosts, apiOf, addressOf }),

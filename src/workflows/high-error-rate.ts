@@ -5,6 +5,7 @@ import type { RunInput } from '../domain/messages.js';
 import type { Place } from '../domain/place.js';
 import type { ActResult } from '../domain/step.js';
 import { clearCacheActs } from './cache-clear.js';
+import { openIncident } from './opening.js';
 import { queueRestartAct } from './queue-restart.js';
 import { phpOnAllHosts, restartApplicationAct, restartEverywhere } from './restart.js';
 import { openRun } from './run.js';
@@ -14,6 +15,8 @@ import { act, diagnostic, type On, type Procedure, type Proof, type Scene, step 
 interface Facts {
   pattern?: ErrorPattern;
   database?: DatabaseCause;
+  /** The database has its own incident by now. */
+  databaseIsOpen?: boolean;
   rollback?: RollbackPlan;
   /** When the run began, as the first proof sees it. */
   began?: number;
@@ -72,15 +75,45 @@ const quickFixes = step({
 
 const databaseIssues = step({
   title: 'Database Issues',
-  risk: 'observe',
-  command: () => 'php artisan db:show; php artisan db:monitor',
-  touches: () => [],
-  timeout: { minutes: 3, because: 'two artisan commands, which may wait for a database that is stuck' },
-  async do(on, { place, facts }) {
-    const { evidence, data } = await on.checkDatabaseAsCause({ place });
-    facts['database'] = data;
-    return { outcome: 'done', evidence };
-  },
+  acts: [
+    act({
+      name: 'Check the database',
+      risk: 'observe',
+      command: () => 'php artisan db:show; php artisan db:monitor; pg_stat_activity against max_connections',
+      touches: () => [],
+      timeout: { minutes: 3, because: 'two artisan commands, which may wait for a database that is stuck' },
+      async do(on, { place, facts }) {
+        const { evidence, data } = await on.checkDatabaseAsCause({ place });
+        facts['database'] = data;
+        return { outcome: 'done', evidence };
+      },
+    }),
+    act({
+      name: 'Open Database Connection Failures',
+      risk: 'safe',
+      command: ({ environment }) => `an alert for Database Connection Failures in ${environment}`,
+      when: {
+        says: 'the database shows by its own signs that it is the cause',
+        async holds(_, scene) {
+          const { database } = factsOf(scene);
+          if (!database?.isCause) return { holds: false, why: database?.why ?? 'the database could not be looked at' };
+          return { holds: database.database !== undefined, why: database.database === undefined ? `${database.why}; the config names no database` : database.why };
+        },
+      },
+      touches: () => [],
+      settle: 'none',
+      timeout: { minutes: 2, because: 'one signal' },
+      async do(_, scene) {
+        const { environment } = scene.place;
+        const { database, why } = factsOf(scene).database ?? { database: undefined, why: '' };
+        if (database === undefined) return { outcome: 'refused', evidence: 'the config names no database' };
+        const labels = { environment, database };
+        const opened = await openIncident(scene, { runbook: 'databaseConnectionFailures', target: `${environment}:${database}`, labels, title: `High error rate: ${why}` });
+        scene.facts['databaseIsOpen'] = true;
+        return opened;
+      },
+    }),
+  ],
 });
 
 const memoryIssues = step({
@@ -211,8 +244,7 @@ export async function highErrorRate(input: RunInput): Promise<void> {
   const run = openRun(input);
   await run.diagnose(...highErrorRateProcedure.diagnose);
   await run.resolveUntil(recovered, highErrorRateProcedure.resolve);
-  const { database } = factsOf(run.conduct.scene);
-  // The one place where a cause found here leads to its own incident.
-  if (database?.isCause) run.conduct.followUps.push(`Database Issues: open "Database Connection Failures": ${database.why}`);
+  const { database, databaseIsOpen } = factsOf(run.conduct.scene);
+  if (database?.isCause && !databaseIsOpen) run.conduct.followUps.push(`Database Issues: open "Database Connection Failures": ${database.why}`);
   await run.end();
 }

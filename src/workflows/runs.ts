@@ -40,7 +40,8 @@ function start(books: Books, kind: RunRecord['kind'], now: number): void {
     run: n,
     kind,
     place: begun.place,
-    alert: begun.alert,
+    // With what the source says by now: some recoveries need its word.
+    alert: { ...begun.alert, status: memory.alerts.lastStatus },
     times: begun.times,
     automation: begun.automation,
     automaticUndos: memory.undos.filter((undo) => undo.kind === 'automatic' && undo.state === 'registered').length,

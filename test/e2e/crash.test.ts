@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { incidentView, sendAlert } from '../../sandbox/drill/responder.js';
@@ -30,8 +31,8 @@ const fault = diskFull();
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'responder-crash-'));
-  // The silence that counts as a dead run is longer than what a test kills.
-  site = await openSite({ folder, scale: 1 / 60, times: { silentAfter: '2h' }, onProgress: () => undefined, signal: never });
+  // The silence that counts as a dead run is longer than what a test kills; a closed incident can be reopened for 2 s.
+  site = await openSite({ folder, scale: 1 / 60, times: { silentAfter: '2h', closedStays: '2m' }, onProgress: () => undefined, signal: never });
   find = await gate({ program: 'find', when: '-mtime', bin: site.authos.inventory().path, folder });
   await fault.put(site.authos);
 }, 120_000);
@@ -154,6 +155,19 @@ describe('an incident whose processes are killed', () => {
     const atOnce = view.pages.filter(({ dueAt }) => dueAt === view.incident.openedAt).map(({ person }) => person);
     expect(atOnce.sort()).toEqual(['infra', 'ops-primary']);
     expect(await readFile(join(folder, 'state', 'reports', `${id}.md`), 'utf8')).toContain('recovered');
+  });
+
+  it('is gone once no alert can reopen it any more', { timeout: 60_000 }, async () => {
+    const { incident: head } = await incidentView(site, id);
+    const connection = await Connection.connect({ address: site.temporal.address });
+    try {
+      const handle = new Client({ connection, namespace: site.temporal.namespace }).workflow.getHandle(head.workflowId);
+      const tooLate = AbortSignal.timeout(20_000);
+      await connection.withAbortSignal(tooLate, () => handle.result()).catch(() => undefined);
+      expect((await handle.describe()).status.name).toBe('COMPLETED');
+    } finally {
+      await connection.close();
+    }
   });
 });
 

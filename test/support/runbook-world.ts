@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { type Authos, type AuthosOptions, startAuthos } from '../../sandbox/authos/authos.js';
 import { loadConfig } from '../../src/config.js';
@@ -27,6 +28,8 @@ export interface RunOptions {
   times?: Partial<Times>;
   /** Let time pass over open questions until they expire. */
   expire?: boolean;
+  /** Skip no time: for proofs that compare the server's clock with times that the sandbox wrote. Questions expire by themselves. */
+  realTime?: boolean;
   /** Until when; the end of run 1 if not given. */
   until?: (view: IncidentView) => boolean;
 }
@@ -69,7 +72,7 @@ export async function openRunbookWorld(options: Partial<AuthosOptions> = {}): Pr
   }
 }
 
-async function run(world: World, authos: Authos, procedure: Procedure, { place, alert, answers, automation, times, expire, until }: RunOptions = {}): Promise<{ view: IncidentView; incident: TestIncident }> {
+async function run(world: World, authos: Authos, procedure: Procedure, { place, alert, answers, automation, times, expire, realTime, until }: RunOptions = {}): Promise<{ view: IncidentView; incident: TestIncident }> {
   const { mount: _, ...here } = authos.inventory().place;
   const incident = await world.open({
     runbook: procedure,
@@ -92,7 +95,7 @@ async function run(world: World, authos: Authos, procedure: Procedure, { place, 
       else if (said === 'decline') await incident.act({ kind: 'decline', ask: ask.id, reason: 'no' });
       else await world.env.sleep((times?.approvalExpires ?? quickTimes.approvalExpires) + 1_000);
     }
-    await world.env.sleep(50);
+    await (realTime ? delay(50) : world.env.sleep(50));
   }
 }
 

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { standardTimes } from '../../src/domain/times.js';
 import { hostNeeding, over, practiceHost } from '../support/practice-host.js';
 import { openWorld, type World } from '../support/world.js';
 
@@ -47,7 +48,7 @@ describe('what is temporary', () => {
   it('goes on waiting when its incident is gone, and is one notice to the primary when its time is over', async () => {
     const host = curedBy('Temporary Cure');
     host.onTakeBack = () => ({ outcome: 'refused', evidence: 'its endpoint does not answer' });
-    const incident = await world.open({ activities: host.activities });
+    const incident = await world.open({ activities: host.activities, start: { times: { ...standardTimes, undoWaits: 150 * standardTimes.minute } } });
     await incident.pass(13);
     await incident.until(({ state }) => state === 'closed', 'the close');
     await incident.pass(61);
@@ -56,7 +57,7 @@ describe('what is temporary', () => {
     await incident.pass(30);
     expect(host.did.length).toBeGreaterThan(tries);
     const told = incident.told().length;
-    await incident.pass(60 * 24 * 7);
+    await incident.pass(60);
     expect(incident.told().slice(told)).toEqual([expect.stringContaining('ops-primary @ ')]);
   });
 
