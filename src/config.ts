@@ -37,6 +37,12 @@ export interface EnvironmentConfig {
   queues: string[];
   webhooks: string[];
   domains: string[];
+  /** Webhooks whose incident pages its engineer and owner at the start; each has an incident of its own. */
+  criticalWebhooks?: string[];
+  /** Networks that requests to webhook endpoints may go to besides the public internet. */
+  webhookNetworks?: string[];
+  /** The header that AuthOS signs its deliveries in. */
+  webhookSignature?: string;
 }
 
 /** Everything that the configuration says, checked and with its defaults. Durations are in ms. */

@@ -13,6 +13,7 @@ const example = new URL('../responder.example.yaml', import.meta.url).pathname;
 const env = {
   AUTHOS_TOKEN: 'authos-token-0123456789',
   AUTHOS_DATABASE_URL: 'postgresql://responder:hunter2@db-1:5432/authos',
+  AUTHOS_REDIS_URL: 'redis://:hunter2@redis-1:6379/1',
   ALERTMANAGER_TOKEN: 'alertmanager-0123456789',
   MONITORING_TOKEN: 'monitoring-0123456789',
   ALICE_TOKEN: 'alice-0123456789abcdef',

@@ -11,6 +11,7 @@ import type { Check } from './health.js';
 import { overall } from './health.js';
 import type { LogLine } from './logs.js';
 import { metrics } from './metrics.js';
+import { addWebhooks } from './webhooks.js';
 
 export interface ApiParts {
   /** Application root. */
@@ -22,6 +23,8 @@ export interface ApiParts {
   /** Milliseconds for which the application keeps a metric. */
   metricsCachedFor: number;
   monitoringPerMinute: number;
+  /** Length of the minute by which webhook tests and retries are limited, in ms. */
+  webhookWindow: number;
 }
 
 /** AuthOS's health and monitoring routes. Every figure is measured or counted; none is set. */
@@ -77,6 +80,7 @@ export async function buildApi(parts: ApiParts): Promise<FastifyInstance> {
       if (refused === undefined) known.add(token);
       return refused;
     });
+    await addWebhooks(application, { config, log, window: parts.webhookWindow });
     addApplication(application, { root: parts.root, config, log, countSlowQuery: () => counters.countPerformance('slowQueries') });
   }, { prefix: '/api/v1' });
   return app;

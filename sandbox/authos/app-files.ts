@@ -10,6 +10,8 @@ export interface AppSettings {
   timeZone: string;
   database: { host: string; port: number; name: string; user: string; password: string };
   redis: { host: string; port: number; password?: string };
+  /** Seconds after which a job whose worker has died is given to another. */
+  retryAfter: number;
 }
 
 /** Lays out the application's root, its volume already in place: artisan, `.env`, config, routes, storage, OAuth keys. */
@@ -48,7 +50,7 @@ export async function layOutApplication(root: string, settings: AppSettings): Pr
   }
 }
 
-function envOf({ url, environment, timeZone, database, redis }: AppSettings): string {
+function envOf({ url, environment, timeZone, database, redis, retryAfter }: AppSettings): string {
   return `APP_NAME=AuthOS
 APP_ENV=${environment}
 APP_KEY=base64:${randomBytes(32).toString('base64')}
@@ -75,6 +77,12 @@ REDIS_HOST=${redis.host}
 REDIS_PORT=${redis.port}
 REDIS_PASSWORD=${redis.password ?? 'null'}
 REDIS_CACHE_DB=1
+
+DB_QUEUE_RETRY_AFTER=${retryAfter}
+REPORTS_FOLDER=reports
+
+WEBHOOK_MAX_RETRIES=3
+WEBHOOK_RETRY_DELAY=60
 
 RATE_LIMIT_AUTH=10
 DIRECTORY_CACHE_SECONDS=300
@@ -163,6 +171,17 @@ return [
         'sync' => ['driver' => 'sync'],
     ],
     'failed' => ['driver' => 'database-uuids', 'database' => 'pgsql', 'table' => 'failed_jobs'],
+];
+`,
+  'config/reports.php': `<?php
+
+return ['folder' => env('REPORTS_FOLDER', 'reports')];
+`,
+  'config/webhooks.php': `<?php
+
+return [
+    'max_retries' => (int) env('WEBHOOK_MAX_RETRIES', 3),
+    'retry_delay' => (int) env('WEBHOOK_RETRY_DELAY', 60),
 ];
 `,
   'config/session.php': `<?php

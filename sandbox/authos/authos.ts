@@ -30,6 +30,8 @@ import { writeLogLine } from './logs.js';
 import { startParts } from './parts.js';
 import { migrate } from './schema.js';
 import { serviceVerbs } from './services.js';
+import { openSupervisor } from './supervisor.js';
+import type { Supervisor } from './supervisor.js';
 
 export interface AuthosOptions {
   /** Everything is in here; made if missing, and emptied by `stop()`. */
@@ -53,6 +55,12 @@ export interface AuthosOptions {
   metricsCachedFor?: number;
   monitoringPerMinute?: number;
   phpMemoryLimit?: string;
+  /** Queue workers under a supervisor; without any, none is there. */
+  queueWorkers?: number;
+  /** Seconds after which a job whose worker has died is given to another. Default 90. */
+  retryAfter?: number;
+  /** Length of the minute by which webhook tests and retries are limited, in ms. Default 60 000. */
+  webhookWindow?: number;
 }
 
 /** An AuthOS host that runs. Its parts are real: what is stopped is down, what is full refuses writes. */
@@ -72,6 +80,8 @@ export interface Authos {
   readonly counters: Counters;
   /** HTTPS in front of the API; nothing listens there until a certificate is served. */
   readonly https: Https;
+  /** Of the queue workers; undefined where none were asked for. */
+  readonly supervisor: Supervisor | undefined;
   /** Where the config says a backup of the OAuth keys lies; empty. */
   readonly keyBackup: string;
   /** How often `herd restart` was run. */
@@ -146,6 +156,7 @@ async function build(options: AuthosOptions, undo: Cleanup): Promise<Authos> {
       password: decodeURIComponent(database.password),
     },
     redis: { host: '127.0.0.1', port: valkey.port, password },
+    retryAfter: options.retryAfter ?? 90,
   });
   await user.ownAll(root);
 
@@ -163,6 +174,7 @@ async function build(options: AuthosOptions, undo: Cleanup): Promise<Authos> {
     checks: healthChecks({ root, config, capacity }),
     metricsCachedFor: options.metricsCachedFor ?? 300_000,
     monitoringPerMinute: options.monitoringPerMinute ?? 120,
+    webhookWindow: options.webhookWindow ?? 60_000,
   };
   const closing = new AbortController();
   let restarts = 0;
@@ -179,6 +191,12 @@ async function build(options: AuthosOptions, undo: Cleanup): Promise<Authos> {
   const keyBackup = join(folder, 'key-backup');
   await mkdir(keyBackup, { mode: 0o700 });
 
+  const bin = join(folder, 'bin');
+  const supervised = join(folder, 'supervisor');
+  await mkdir(supervised);
+  const supervisor = options.queueWorkers ? await openSupervisor({ folder: supervised, root, user, bin, numprocs: options.queueWorkers }) : undefined;
+  undo.add('queue workers', async () => supervisor?.stop());
+
   const control = await openControl({
     'https/reload': () => https.reload().then(() => 'reloaded'),
     'application/restart': async () => {
@@ -188,11 +206,11 @@ async function build(options: AuthosOptions, undo: Cleanup): Promise<Authos> {
       return 'restarted';
     },
     ...serviceVerbs({ postgres, valkey }),
+    ...(supervisor ? { supervisor: supervisor.verb } : {}),
     'capacity/usage': async () => JSON.stringify(await capacity.usage()),
   });
   undo.add('control', () => control.close());
 
-  const bin = join(folder, 'bin');
   const homeFile = join(state, 'home.json');
   const home = {
     root,
@@ -203,6 +221,7 @@ async function build(options: AuthosOptions, undo: Cleanup): Promise<Authos> {
     phpMemoryLimit: options.phpMemoryLimit ?? '128M',
   };
   await writeHome(homeFile, home, { withDf: capacity.kind === 'shim', owner: user });
+  await supervisor?.start();
 
   const sql = <Row extends pg.QueryResultRow>(text: string, values?: unknown[]) => query<Row>(postgres.url, timeZone, text, values);
   const monitoringToken = randomBytes(24).toString('base64url');
@@ -227,6 +246,7 @@ async function build(options: AuthosOptions, undo: Cleanup): Promise<Authos> {
     valkey,
     counters,
     https,
+    supervisor,
     keyBackup,
     get restarts() {
       return restarts;
@@ -236,7 +256,7 @@ async function build(options: AuthosOptions, undo: Cleanup): Promise<Authos> {
     log,
     env: () => ({ ...process.env, SANDBOX_HOME: homeFile, PATH: `${bin}${delimiter}${process.env['PATH'] ?? ''}` }),
     inventory: () =>
-      inventoryOf({ name, environment, root, archive, records, bin, mount: capacity.mount, user: user.name, timeZone, url, monitoringToken, testUser, keyBackup, https, postgres, valkey }),
+      inventoryOf({ name, environment, root, archive, records, bin, mount: capacity.mount, user: user.name, timeZone, url, monitoringToken, testUser, keyBackup, https, postgres, valkey, supervisor }),
     closing: closing.signal,
     async stop() {
       closing.abort();

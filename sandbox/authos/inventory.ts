@@ -3,6 +3,7 @@ import type { Place } from '../../src/domain/place.js';
 import { serviceUnits } from './services.js';
 import type { PostgresServer } from '../servers/postgres.js';
 import type { Https } from './https.js';
+import type { Supervisor } from './supervisor.js';
 import type { ValkeyServer } from '../servers/valkey.js';
 
 /** How the product reaches a sandbox: what its config would say of a real host. Holds secrets: not for logs. */
@@ -20,6 +21,8 @@ export interface Inventory {
   redisUrl: string;
   /** The database of that Redis which the cache is in. */
   cacheUrl: string;
+  /** The only network besides the public internet that webhook endpoints of this sandbox are in. */
+  webhookNetworks: string[];
   /** Folder to put in front of PATH, so that `herd` and the others are found. */
   path: string;
 }
@@ -41,11 +44,12 @@ export interface InventoryParts {
   https: Https;
   postgres: PostgresServer;
   valkey: ValkeyServer;
+  supervisor: Supervisor | undefined;
 }
 
 /** Describes the sandbox as an inventory's host. */
 export function inventoryOf(parts: InventoryParts): Inventory {
-  const { name, environment, root, archive, records, mount, user, timeZone, postgres, valkey } = parts;
+  const { name, environment, root, archive, records, mount, user, timeZone, postgres, valkey, supervisor } = parts;
   return {
     host: {
       name,
@@ -59,12 +63,13 @@ export function inventoryOf(parts: InventoryParts): Inventory {
       archive,
       records,
       protectedLogs: ['audit', 'security'],
-      services: { postgresql: { systemd: serviceUnits.postgresql }, redis: { docker: serviceUnits.redis } },
-      workersSupervised: false, // no queue worker runs here
+      services: { postgresql: { systemd: serviceUnits.postgresql }, redis: { docker: serviceUnits.redis }, ...(supervisor ? { workers: { supervisor: `${supervisor.program}:*` } } : {}) },
+      workersSupervised: supervisor !== undefined,
+      ...(supervisor ? { queueWorkers: { configFile: supervisor.configFile, program: supervisor.program, atMost: 3 } } : {}),
       oauthKeySources: [parts.keyBackup],
       certificates: [parts.https.certificate],
     },
-    place: { name: `${name}:${mount}`, environment, host: name, hosts: [name], mount, database: 'authos', store: 'redis', queue: 'default', domain: parts.https.domain },
+    place: { name: `${name}:${mount}`, environment, host: name, hosts: [name], mount, database: 'authos', store: 'redis', queue: 'default', webhook: 'all', domain: parts.https.domain },
     api: { url: parts.url, token: parts.monitoringToken },
     testUser: parts.testUser,
     databaseUrl: postgres.url,
@@ -72,6 +77,7 @@ export function inventoryOf(parts: InventoryParts): Inventory {
     databaseFolder: postgres.dataFolder,
     redisUrl: valkey.url,
     cacheUrl: `${valkey.url}/1`,
+    webhookNetworks: ['127.0.0.1/32'],
     path: parts.bin,
   };
 }

@@ -52,7 +52,7 @@ async function main(): Promise<void> {
   let code = 1;
   try {
     tell.heading('Starting Temporal, PostgreSQL, Valkey, an AuthOS host, a mail server, our server and workers');
-    site = await openSite({ folder, scale, onProgress: tell.line, signal: interrupted, httpPort: options.httpPort, uiPort: options.uiPort });
+    site = await openSite({ folder, scale, host: fault.needs?.(scale), onProgress: tell.line, signal: interrupted, httpPort: options.httpPort, uiPort: options.uiPort });
     tell.line(`Ready. Times are those of the runbooks, ${Math.round(1 / scale)} times faster: a watch of 10 min takes ${600 * scale} s, level 2 is due after ${900 * scale} s.`);
     const result = await drill(site, fault, fault.answers ?? script, tell, interrupted);
     code = result.closedAs === 'recovered' && result.over ? 0 : 1;

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { workflowBundle } from '../../src/workers/bundle.js';
-import { type Authos, startAuthos } from '../authos/authos.js';
+import { type Authos, type AuthosOptions, startAuthos } from '../authos/authos.js';
 import { type Mailbox, startMailbox } from '../servers/mailbox.js';
 import { type OwnedProcess, plainEnvironment, startOwned, StartFailed, untilServing } from '../servers/processes.js';
 import { assertPortFree, onPort } from '../servers/ports.js';
@@ -18,6 +18,8 @@ export interface SiteOptions {
   scale: number;
   /** Durations of the config, before they are scaled: `{ closedStays: '1m' }`. */
   times?: Record<string, string>;
+  /** What the AuthOS host needs beyond its standard. */
+  host?: Partial<AuthosOptions>;
   httpPort?: number;
   uiPort?: number;
   onProgress: (line: string) => void;
@@ -49,7 +51,7 @@ const source = (path: string): string => fileURLToPath(new URL(`../../src/${path
 const tsx = fileURLToPath(import.meta.resolve('tsx'));
 
 /** Brings a site up; what had started is stopped again if a part does not. Throws `StartFailed` with a part's last words. */
-export async function openSite({ folder, scale, times, httpPort, uiPort, onProgress, signal }: SiteOptions): Promise<Site> {
+export async function openSite({ folder, scale, times, host, httpPort, uiPort, onProgress, signal }: SiteOptions): Promise<Site> {
   const closers: (() => Promise<unknown>)[] = [];
   const stop = async (): Promise<void> => {
     for (const close of closers.splice(0).reverse()) await close().catch((error: unknown) => onProgress(`while stopping: ${String(error)}`));
@@ -68,7 +70,7 @@ export async function openSite({ folder, scale, times, httpPort, uiPort, onProgr
     if (uiPort !== undefined) await assertPortFree(uiPort, "Temporal's web UI");
     const parts = await Promise.allSettled([
       kept(startTemporal({ folder: join(folder, 'temporal'), database: 'file', uiPort: uiPort ?? (await freePort()), onProgress }), (part) => part.stop()),
-      kept(startAuthos({ folder: join(folder, 'authos'), name: `app-${randomBytes(3).toString('hex')}`, metricsCachedFor: 300_000 * scale }), (part) => part.stop()),
+      kept(startAuthos({ folder: join(folder, 'authos'), name: `app-${randomBytes(3).toString('hex')}`, metricsCachedFor: 300_000 * scale, ...host }), (part) => part.stop()),
       kept(startMailbox({}), (part) => part.close()),
       workflowBundle('incidents'),
       workflowBundle('runs'),
@@ -130,10 +132,10 @@ interface ConfigParts {
 }
 
 function configFor({ authos, mailbox, temporal, folder, port, url, times }: ConfigParts): object {
-  const { host, testUser, databaseFolder } = authos.inventory();
+  const { host, testUser, databaseFolder, webhookNetworks } = authos.inventory();
   const { name, ...described } = host;
   return {
-    environments: { [host.environment]: { authos: { url: authos.url, token: 'env:DRILL_AUTHOS_TOKEN', testUser }, domains: [authos.https.domain], database: { name: 'authos', url: 'env:DRILL_DATABASE_URL', adminUrl: 'env:DRILL_DATABASE_ADMIN_URL', dataFolder: databaseFolder }, redis: { url: 'env:DRILL_CACHE_URL' }, stores: ['redis'] } },
+    environments: { [host.environment]: { authos: { url: authos.url, token: 'env:DRILL_AUTHOS_TOKEN', testUser }, domains: [authos.https.domain], database: { name: 'authos', url: 'env:DRILL_DATABASE_URL', adminUrl: 'env:DRILL_DATABASE_ADMIN_URL', dataFolder: databaseFolder }, redis: { url: 'env:DRILL_CACHE_URL' }, stores: ['redis'], queues: ['default', 'mail'], webhookNetworks } },
     hosts: { [name]: described },
     people: Object.fromEntries(people.map((person) => [person, { token: `env:${tokenVariable(person)}` }])),
     channels: { email: { host: '127.0.0.1', port: mailbox.port } },

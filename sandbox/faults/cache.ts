@@ -28,15 +28,17 @@ export function cacheFull(): Fault {
     title: 'The Redis of the cache is full, and evicts nothing',
     async put(authos) {
       await withValkey(authos, async (redis) => {
-        const used = Number(/^used_memory:(\d+)/m.exec(await redis.info('memory'))?.[1]);
+        const used = async (): Promise<number> => Number(/^used_memory:(\d+)/m.exec(await redis.info('memory'))?.[1]);
         await redis.config('SET', 'maxmemory-policy', 'noeviction');
-        await redis.config('SET', 'maxmemory', String(used + 4_000_000));
+        await redis.config('SET', 'maxmemory', String((await used()) + 4_000_000));
         const value = randomBytes(32_768).toString('base64');
         for (let i = 0; ; i += 1) {
           const refused = await redis.set(`filler:${i}`, value).then(() => false, (error: Error) => /^OOM/.test(error.message));
-          if (refused) return;
+          if (refused) break;
           if (i > 1_000) throw new Error('Valkey does not get full');
         }
+        // Well over the edge: a buffer that is given back must not make room for a small value.
+        await redis.config('SET', 'maxmemory', String((await used()) - 1_000_000));
       });
     },
     alert: async (authos) => alert(authos, 'RedisOutOfMemory', "OOM command not allowed when used memory > 'maxmemory'"),

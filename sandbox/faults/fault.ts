@@ -1,4 +1,4 @@
-import type { Authos } from '../authos/authos.js';
+import type { Authos, AuthosOptions } from '../authos/authos.js';
 
 /** What Alertmanager posts to a webhook: version 4 of its payload. */
 export interface AlertmanagerPayload {
@@ -31,6 +31,8 @@ export interface Fault {
   /** Workflow type of the runbook that cures it. */
   readonly runbook: string;
   readonly title: string;
+  /** What the sandbox must have for it, beyond its standard; `scale` is the drill's. */
+  needs?: (scale: number) => Partial<AuthosOptions>;
   /** Puts the fault in. Throws if it does not show afterwards. */
   put(authos: Authos): Promise<void>;
   /** What Alertmanager would send for it, with figures of this moment. */

@@ -5,17 +5,21 @@ import { certificate } from './certificate.js';
 import { diskFull } from './disk-full.js';
 import type { Fault } from './fault.js';
 import { oauthKeys } from './oauth-keys.js';
+import { queueOverwhelmed, queuePoisonJobs, queueStaleWorkers, queueWorkersStopped } from './queue-jobs.js';
 import { missingIndex, slowEndpoint } from './slow-endpoint.js';
+import { webhookDisabledItself, webhookEndpointBack, webhookEndpointDown, webhookRedirects } from './webhooks.js';
 
 /** Every fault that a drill can put in, by the workflow type of the runbook that cures it. */
 export const faults: Record<string, Fault[]> = {
   cacheSystemFailure: [cacheDown(), cacheFull(), cachePassword(), cacheCold()],
   databaseConnectionFailures: [databaseDown(), databaseExhausted(), databaseBlocked()],
   diskSpaceCritical: [diskFull()],
+  failedQueueJobs: [queueStaleWorkers(), queuePoisonJobs(), queueWorkersStopped(), queueOverwhelmed()],
   highApiResponseTimes: [slowEndpoint(), missingIndex()],
   highErrorRate: [badDeployment()],
   oauthSystemFailure: [oauthKeys('oauth-keys-missing'), oauthKeys('oauth-public-key-missing'), oauthKeys('oauth-keys-open'), oauthKeys('oauth-keys-not-a-pair'), oauthKeys('oauth-keys-lost')],
   sslCertificateExpiry: [certificate('certificate-expiring'), certificate('certificate-not-loaded'), certificate('certificate-wrong-name'), certificate('certificate-broken-chain')],
+  webhookDeliveryFailures: [webhookEndpointBack(), webhookEndpointDown(), webhookDisabledItself(), webhookRedirects()],
 };
 
 export { badDeployment } from './bad-deployment.js';

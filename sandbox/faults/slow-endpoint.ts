@@ -19,14 +19,13 @@ export function slowEndpoint(): Fault {
     runbook: 'highApiResponseTimes',
     title: 'A stale config cache keeps an endpoint from using the cache',
     async put(authos) {
-      await addLogins(authos, 400_000);
       const file = join(authos.root, '.env');
       const right = await readFile(file, 'utf8');
       await writeFile(file, right.replace('DIRECTORY_CACHE_SECONDS=300', 'DIRECTORY_CACHE_SECONDS=0'));
       cacheConfig(authos.root);
       await authos.user.own(join(authos.root, 'bootstrap/cache/config.php'));
       await writeFile(file, right);
-      await mustBeSlow(authos, path);
+      await addLoginsUntilSlow(authos, path);
     },
     alert: (authos) => slowAlert(authos, path),
     over: (authos) => examine(authos, path),
@@ -43,8 +42,7 @@ export function missingIndex(): Fault {
     title: 'An endpoint reads a large table without an index',
     async put(authos) {
       await authos.sql("insert into users (name, email, password) select 'User ' || n, 'user' || n || '@authos.test', 'x' from generate_series(1, 20) n");
-      await addLogins(authos, 500_000);
-      await mustBeSlow(authos, path);
+      await addLoginsUntilSlow(authos, path);
     },
     alert: (authos) => slowAlert(authos, path),
     over: (authos) => examine(authos, path),
@@ -56,21 +54,18 @@ export function missingIndex(): Fault {
   };
 }
 
-/** Logins of many people, so many that reading them all takes a while. */
-async function addLogins(authos: Authos, count: number): Promise<void> {
-  await authos.sql(
-    `insert into authentication_logs (user_id, event, success, ip_address, created_at)
-     select n % 5000, 'login', n % 5 <> 0, '203.0.113.' || n % 255, localtimestamp - make_interval(mins => n % 200000) from generate_series(1, $1::int) n`,
-    [count],
-  );
-  await authos.sql('analyze authentication_logs');
-}
-
-async function mustBeSlow(authos: Authos, path: string): Promise<void> {
-  // Enough for AuthOS's metrics to name it among the most requested.
-  const times = await timesOf(authos, path, 12);
-  const fastest = Math.min(...times);
-  if (fastest <= slowMs) throw new Error(`${path} answered within ${Math.round(fastest)} ms, which is not slow`);
+/** Logins of many people, so many that reading them all takes too long on this machine. Throws if no number of them does. */
+async function addLoginsUntilSlow(authos: Authos, path: string): Promise<void> {
+  for (let rows = 0; rows < 1_000_000; rows += 100_000) {
+    await authos.sql(
+      `insert into authentication_logs (user_id, event, success, ip_address, created_at)
+       select n % 5000, 'login', n % 5 <> 0, '203.0.113.' || n % 255, localtimestamp - make_interval(mins => n % 200000) from generate_series(1, 100000) n`,
+    );
+    await authos.sql('analyze authentication_logs');
+    // Clearly slow, also for whoever measures while the machine has less to do. And asked for, so that AuthOS's metrics name it.
+    if (Math.min(...(await timesOf(authos, path, 4))) > 2 * slowMs) return;
+  }
+  throw new Error(`${path} is not slow even with a million logins`);
 }
 
 async function slowAlert(authos: Authos, path: string): Promise<AlertmanagerPayload> {

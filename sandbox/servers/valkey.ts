@@ -90,7 +90,6 @@ async function answersPing(port: number, password: string | undefined): Promise<
 
 /** A value as valkey.conf reads it. A line break would be a second setting. */
 function quoted(key: string, value: string): string {
-  // eslint-disable-next-line no-control-regex
   if (/[\x00-\x1f]/.test(value)) throw new Error(`Valkey setting ${key} may not hold control characters`);
   return `"${value.replace(/["\\]/g, '\\$&')}"`;
 }

@@ -3,6 +3,7 @@ import { type Client, WithStartWorkflowOperation, WorkflowNotFoundError } from '
 import type { Clearance, LockAnswer, LockRequest } from '../domain/lock.js';
 import type { Mode } from '../domain/messages.js';
 import { defaultModes, modeFor, type Modes } from '../domain/mode.js';
+import { attackActivities } from './attack.js';
 import { lockId, modeId, queues } from '../workflows/names.js';
 
 /**
@@ -46,6 +47,7 @@ export function controlActivities({ client }: { client: Client }) {
   }
 
   return {
+    ...attackActivities({ client }),
     readMode,
     tryLocks,
 

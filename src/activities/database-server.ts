@@ -163,7 +163,7 @@ export function databaseServerActivities({ hosts, shellOf, apiOf, adminOf, serve
           return { outcome: isNew ? 'done' : 'failed', evidence };
         }
         // A manager that says no has nothing under way; a server that recovers may take its time.
-        if (asked.outcome !== 'done' && state.kind === 'no response' && second >= 10) break;
+        if (asked.outcome !== 'done' && state.kind === 'no response' && second >= 2) break;
         await Context.current().sleep(1_000);
       }
       const state = await serverState(adminOf, place);

@@ -21,6 +21,16 @@ export interface ExportResult extends ActResult {
   jobs?: number;
 }
 
+/** What to clear, and which jobs somebody follows. */
+export interface ClearRequest {
+  place: Place;
+  queue: string;
+  exported: string;
+  /** 0 clears all that are in the export. */
+  olderThanHours: number;
+  followed: string[];
+}
+
 const batch = 500;
 
 /** Activities on the table `failed_jobs`. Nothing is deleted that is not in an export. */
@@ -64,10 +74,10 @@ export function failedJobsActivities({
 
   return {
     /**
-     * Writes every failed job as a line of JSON into `<archive>/failed-jobs/` (0600), from one snapshot,
+     * Writes every failed job, of one queue if it is named, as a line of JSON into `<archive>/failed-jobs/` (0600), from one snapshot,
      * synced and counted again. Refused if the archive is on the place's mount or lacks room. A repeat makes another file.
      */
-    async exportFailedJobs({ place }: { place: Place }): Promise<ExportResult> {
+    async exportFailedJobs({ place, queue }: { place: Place; queue?: string }): Promise<ExportResult> {
       const host = hostNamed(hosts, place.host);
       const device = place.mount === undefined ? undefined : (await stat(place.mount)).dev;
       return withDatabase(
@@ -78,7 +88,8 @@ export function failedJobsActivities({
           const {
             rows: [size],
           } = await client.query<{ n: string; bytes: string | null }>(
-            'select count(*) as n, sum(octet_length(row_to_json(f)::text) + 1) as bytes from failed_jobs f',
+            'select count(*) as n, sum(octet_length(row_to_json(f)::text) + 1) as bytes from failed_jobs f where $1::text is null or queue = $1',
+            [queue],
           );
           const jobs = Number(size?.n ?? 0);
           const room = await archiveWithRoom(host, Number(size?.bytes ?? 0), device);
@@ -87,7 +98,7 @@ export function failedJobsActivities({
           const path = join(room.path, exported);
           await mkdir(join(room.path, 'failed-jobs'), { recursive: true, mode: 0o700 });
           try {
-            await writeJobs(client, path);
+            await writeJobs(client, path, queue);
             const lines = (await exportedIds(host, exported)).size;
             if (lines !== jobs) throw new Error(`the export holds ${lines} of ${jobs} failed jobs`);
           } catch (error) {
@@ -122,6 +133,27 @@ export function failedJobsActivities({
         olderThanHours: hours,
       });
     },
+
+    /**
+     * Deletes failed jobs of one queue that are in the export, all or those older than `olderThanHours`. By row, in one statement:
+     * artisan's `queue:flush` and `queue:prune-failed` know no queue. `cleared` are those of `followed` that went. A repeat is harmless.
+     */
+    async clearFailedJobs({ place, queue, exported, olderThanHours, followed }: ClearRequest): Promise<ActResult & { cleared: string[] }> {
+      wholeNumber('olderThanHours', olderThanHours, { min: 0, max: 24 * 365 });
+      const host = hostNamed(hosts, place.host);
+      const ids = [...(await exportedIds(host, exported))];
+      return withDatabase(databaseOf, place, async (client) => {
+        const { rows } = await client.query<{ uuid: string }>(
+          `delete from failed_jobs where queue = $1 and id::text = any($2)
+             and ($3 = 0 or (failed_at::timestamp at time zone $4) < now() - make_interval(hours => $3::int)) returning uuid`,
+          [queue, ids, olderThanHours, host.timeZone],
+        );
+        const { rows: left } = await client.query<{ n: string }>('select count(*) as n from failed_jobs where queue = $1', [queue]);
+        const gone = new Set(rows.map(({ uuid }) => uuid));
+        const evidence = fitted(`${rows.length} failed jobs of ${queue} deleted, exported before to ${exported}; ${left[0]?.n ?? '?'} are left`);
+        return { outcome: 'done', evidence, cleared: followed.filter((id) => gone.has(id)) };
+      });
+    },
   };
 }
 
@@ -140,10 +172,13 @@ async function idsOlderThan(client: Client, hours: number): Promise<string[]> {
   return rows.map(({ id }) => id);
 }
 
-async function writeJobs(client: Client, path: string): Promise<void> {
+async function writeJobs(client: Client, path: string, queue: string | undefined): Promise<void> {
   const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
   try {
-    await client.query('declare jobs no scroll cursor for select row_to_json(f)::text as line from failed_jobs f order by id');
+    await client.query(
+      'declare jobs no scroll cursor for select row_to_json(f)::text as line from failed_jobs f where $1::text is null or queue = $1 order by id',
+      [queue],
+    );
     for (;;) {
       const { rows } = await client.query<{ line: string }>(`fetch ${batch} from jobs`);
       if (rows.length === 0) break;

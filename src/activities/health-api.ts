@@ -16,6 +16,12 @@ export interface AuthosApi {
   get(path: string): Promise<ApiAnswer>;
 }
 
+/** The same for what AuthOS is asked to do. */
+export interface AuthosCommands extends AuthosApi {
+  /** Posts to a path, without a body. Whether a repeat is safe is the path's. An empty answer with a 2xx is one, `{}`. */
+  post(path: string): Promise<ApiAnswer>;
+}
+
 /** No answer of AuthOS is near this size; a bigger one is not read. */
 const longestBody = 1024 * 1024;
 
@@ -31,39 +37,40 @@ export function authosApi({
   baseUrl: string;
   token?: string;
   timeoutMs?: number;
-}): AuthosApi {
-  return {
-    async get(path) {
-      const { cancellationSignal } = Context.current();
-      const url = new URL(path, baseUrl);
-      if (url.origin !== new URL(baseUrl).origin)
-        throw badInput(`path ${JSON.stringify(path)} leaves ${new URL(baseUrl).origin}`);
-      const started = performance.now();
-      try {
-        const response = await fetch(url, {
-          headers: { accept: 'application/json', ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },
-          // A redirect leads to a login page or another host: neither says how AuthOS is.
-          redirect: 'manual',
-          signal: AbortSignal.any([cancellationSignal, AbortSignal.timeout(timeoutMs)]),
-        });
-        const took = Math.round(performance.now() - started);
-        const text = await bodyOf(response);
-        if (text === undefined)
-          return { kind: 'unknown', because: `${url.pathname} answered ${response.status} with more than ${longestBody} bytes` };
-        const body = parsed(text);
-        if (body === undefined)
-          return {
-            kind: 'unknown',
-            because: `${url.pathname} answered ${response.status} with ${shapeOf(text)} instead of JSON`,
-          };
-        const retryAfter = response.headers.get('retry-after');
-        return { kind: 'answer', status: response.status, body, took, ...(retryAfter === null ? {} : { retryAfter }) };
-      } catch (error) {
-        if (cancellationSignal.aborted) return Context.current().cancelled;
-        return { kind: 'unknown', because: `${url.pathname} gave no answer: ${reasonOf(error, timeoutMs)}` };
-      }
-    },
-  };
+}): AuthosCommands {
+  async function ask(method: 'GET' | 'POST', path: string): Promise<ApiAnswer> {
+    const { cancellationSignal } = Context.current();
+    const url = new URL(path, baseUrl);
+    if (url.origin !== new URL(baseUrl).origin)
+      throw badInput(`path ${JSON.stringify(path)} leaves ${new URL(baseUrl).origin}`);
+    const started = performance.now();
+    try {
+      const response = await fetch(url, {
+        method,
+        headers: { accept: 'application/json', ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },
+        // A redirect leads to a login page or another host: neither says how AuthOS is.
+        redirect: 'manual',
+        signal: AbortSignal.any([cancellationSignal, AbortSignal.timeout(timeoutMs)]),
+      });
+      const took = Math.round(performance.now() - started);
+      const text = await bodyOf(response);
+      if (text === undefined)
+        return { kind: 'unknown', because: `${url.pathname} answered ${response.status} with more than ${longestBody} bytes` };
+      const body = method === 'POST' && response.ok && text.trim() === '' ? {} : parsed(text);
+      if (body === undefined)
+        return {
+          kind: 'unknown',
+          because: `${url.pathname} answered ${response.status} with ${shapeOf(text)} instead of JSON`,
+        };
+      const retryAfter = response.headers.get('retry-after');
+      return { kind: 'answer', status: response.status, body, took, ...(retryAfter === null ? {} : { retryAfter }) };
+    } catch (error) {
+      if (cancellationSignal.aborted) return Context.current().cancelled;
+      return { kind: 'unknown', because: `${url.pathname} gave no answer: ${reasonOf(error, timeoutMs)}` };
+    }
+  }
+
+  return { get: async (path) => ask('GET', path), post: async (path) => ask('POST', path) };
 }
 
 async function bodyOf(response: Response): Promise<string | undefined> {

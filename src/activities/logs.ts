@@ -28,6 +28,8 @@ export interface LogQuery {
   /** ms since the epoch, both included. `until` is open if absent. */
   since: number;
   until?: number;
+  /** Only lines with one of these words in their kept part: the others are not even decoded, which makes large logs cheap. */
+  containing?: readonly string[];
 }
 
 /** Of a longer line only this much is kept, in bytes: enough for time, level and what it says. */
@@ -40,7 +42,7 @@ const searchedFrom = 4 * 1024 * 1024;
  * or lines. Lines that continue another (stack traces) are left out; invalid UTF-8 is replaced. Files that can't be read are
  * `problems`, never silence. Runs in an activity and ends with its cancellation. A repeat is safe.
  */
-export async function readLogLines({ host, channel, since, until = Number.POSITIVE_INFINITY }: LogQuery, onLine: (line: LogLine) => void): Promise<LogRead> {
+export async function readLogLines({ host, channel, since, until = Number.POSITIVE_INFINITY, containing = [] }: LogQuery, onLine: (line: LogLine) => void): Promise<LogRead> {
   const read: LogRead = { there: 0, files: 0, lines: 0, problems: [] };
   const seen = new Set<string>();
   const take = (line: LogLine): void => {
@@ -58,7 +60,7 @@ export async function readLogLines({ host, channel, since, until = Number.POSITI
         if (seen.has(log.identity)) continue;
         seen.add(log.identity);
         read.files += 1;
-        await readLog(log, { zone: host.timeZone, since }, take).catch((error: unknown) => {
+        await readLog(log, { zone: host.timeZone, since, containing }, take).catch((error: unknown) => {
           if (Context.current().cancellationSignal.aborted) throw error;
           read.problems.push(`${log.name} can't be read to its end: ${error instanceof Error ? error.message : String(error)}`);
         });
@@ -73,16 +75,16 @@ export async function readLogLines({ host, channel, since, until = Number.POSITI
   return read;
 }
 
-async function readLog(log: OpenLog, { zone, since }: { zone: string; since: number }, onLine: (line: LogLine) => void): Promise<void> {
+async function readLog(log: OpenLog, { zone, since, containing }: { zone: string; since: number; containing: readonly string[] }, onLine: (line: LogLine) => void): Promise<void> {
   const signal = Context.current().cancellationSignal;
   const start = log.compressed || log.size < searchedFrom ? 0 : await searchStart(log, zone, since);
   const clock = new LogClock(zone);
   const lines = new Lines((text) => {
     const line = parseLogLine(text, clock);
     if (line) onLine(line);
-  });
+  }, containing);
   // What is appended while we read belongs to the next reading.
-  const raw = log.handle.createReadStream({ autoClose: false, start, end: Math.max(log.size - 1, 0), signal });
+  const raw = log.handle.createReadStream({ autoClose: false, start, end: Math.max(log.size - 1, 0), highWaterMark: 1024 * 1024, signal });
   const source = log.compressed ? raw.pipe(createGunzip()) : raw;
   if (log.compressed) raw.on('error', (error) => source.destroy(error));
   for await (const chunk of source as AsyncIterable<Buffer>) lines.push(chunk);
@@ -114,31 +116,60 @@ async function timeAfter(handle: FileHandle, position: number, zone: string): Pr
   return undefined;
 }
 
-/** Cuts bytes into lines, of which it keeps the beginning. */
+/** Cuts bytes into lines, of which it keeps the beginning. With `words` it hands on only lines that have one of them. */
 class Lines {
   private parts: Buffer[] = [];
   private size = 0;
   private readonly onLine: (text: string) => void;
+  private readonly words: Buffer[];
 
-  constructor(onLine: (text: string) => void) {
+  constructor(onLine: (text: string) => void, words: readonly string[] = []) {
     this.onLine = onLine;
+    this.words = words.map((word) => Buffer.from(word));
   }
 
   push(chunk: Buffer): void {
     let from = 0;
-    for (let at = chunk.indexOf(10); at !== -1; at = chunk.indexOf(10, from)) {
-      this.keep(chunk.subarray(from, at));
-      this.end();
-      from = at + 1;
+    if (this.words.length > 0) from = this.skipThrough(chunk);
+    else {
+      for (let at = chunk.indexOf(10); at !== -1; at = chunk.indexOf(10, from)) {
+        this.keep(chunk.subarray(from, at));
+        this.end();
+        from = at + 1;
+      }
     }
     this.keep(chunk.subarray(from));
   }
 
+  /** Jumps from word to word instead of from line to line. Ends where the chunk's last line begins. */
+  private skipThrough(chunk: Buffer): number {
+    const first = chunk.indexOf(10);
+    if (first === -1) return 0;
+    this.keep(chunk.subarray(0, first));
+    this.end();
+    const last = chunk.lastIndexOf(10);
+    const next = this.words.map((word) => chunk.indexOf(word, first));
+    for (;;) {
+      const at = Math.min(...next.map((place) => (place === -1 ? Number.POSITIVE_INFINITY : place)));
+      if (at > last) return last + 1;
+      const start = chunk.lastIndexOf(10, at) + 1;
+      const end = chunk.indexOf(10, at);
+      this.hand(chunk.subarray(start, Math.min(end, start + longestLine)));
+      for (const [index, word] of this.words.entries()) if (next[index] !== -1 && next[index]! < end) next[index] = chunk.indexOf(word, end);
+    }
+  }
+
   end(): void {
     if (this.size === 0) return;
-    const text = (this.parts.length === 1 ? this.parts[0]! : Buffer.concat(this.parts)).toString('utf8');
+    const line = this.parts.length === 1 ? this.parts[0]! : Buffer.concat(this.parts);
     this.parts = [];
     this.size = 0;
+    this.hand(line);
+  }
+
+  private hand(line: Buffer): void {
+    if (this.words.length > 0 && !this.words.some((word) => line.includes(word))) return;
+    const text = line.toString('utf8');
     this.onLine(text.endsWith('\r') ? text.slice(0, -1) : text);
   }
 

@@ -97,7 +97,8 @@ const acting = /(?:^|\/)(?:log-?out|sign-?out|delete|destroy|revoke|unsubscribe|
  * monitoring is our own requests, throttled and answered from a cache.
  */
 export function measurablePath(name: string): string | undefined {
-  const match = /^(?:GET(?:\|HEAD)? )?\/?([A-Za-z0-9_-]+(?:\/[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)*)$/.exec(name.slice(0, 200));
+  if (name.length > 200) return undefined;
+  const match = /^(?:GET(?:\|HEAD)? )?\/?([A-Za-z0-9_-]+(?:\/[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)*)$/.exec(name);
   const path = match?.[1];
   if (path === undefined || acting.test(path)) return undefined;
   if (/^(?:api\/)?health(?:\/|$)/i.test(path) || /(?:^|\/)monitoring(?:\/|$)/i.test(path)) return undefined;

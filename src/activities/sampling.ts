@@ -9,6 +9,28 @@ interface Progress {
   recovered: number;
   /** The server's time before which this attempt can't have begun, ms since the epoch. */
   now: number;
+  /** What an unfinished sample wants to know when it goes on. */
+  kept?: unknown;
+}
+
+/** Where a probe is. */
+export interface Sample {
+  /** Samples in a row before this one. */
+  number: number;
+  /** What `LookAgain` kept of this very sample. */
+  kept?: unknown;
+}
+
+/** Thrown by a probe that has to wait in the middle of its sample, for a rate limit: it is called again, with `kept`, after that time. */
+export class LookAgain extends Error {
+  readonly afterMs: number;
+  readonly kept: unknown;
+
+  constructor(message: string, afterMs: number, kept: unknown) {
+    super(message);
+    this.afterMs = afterMs;
+    this.kept = kept;
+  }
 }
 
 /**
@@ -20,7 +42,7 @@ interface Progress {
  * is skipped by a test server's clock. So the activity needs unlimited attempts and a heartbeat timeout, and its time is
  * bounded by schedule-to-close alone. A worker that dies loses at most the count of samples: they begin again.
  */
-export async function sampled(window: SampleWindow, probe: () => Promise<Verdict>): Promise<Verdict> {
+export async function sampled(window: SampleWindow, probe: (sample: Sample) => Promise<Verdict>): Promise<Verdict> {
   if (!(window.samples >= 1) || !(window.every >= 0)) {
     throw badInput(`a window of ${window.samples} samples, ${window.every} ms apart, can't be judged`);
   }
@@ -30,8 +52,8 @@ export async function sampled(window: SampleWindow, probe: () => Promise<Verdict
   // `info` is this attempt's on a real server, but the last attempt's end on a test server: so the promise of the last
   // attempt counts too. Both may only be too early, which waits longer and judges nothing too soon.
   const now = Math.max(context.info.currentAttemptScheduledTimestampMs, progress.now);
-  const again = (message: string, delay: number, recovered: number): ApplicationFailure => {
-    context.heartbeat({ recovered, now: now + delay } satisfies Progress);
+  const again = (message: string, delay: number, recovered: number, kept?: unknown): ApplicationFailure => {
+    context.heartbeat({ recovered, now: now + delay, ...(kept === undefined ? {} : { kept }) } satisfies Progress);
     // Benign: waiting is no problem of the worker's, and no line in its log.
     return ApplicationFailure.create({
       message,
@@ -45,7 +67,8 @@ export async function sampled(window: SampleWindow, probe: () => Promise<Verdict
     const until = new Date(window.notBefore).toISOString();
     throw again(`waits until ${until}, so that things have settled`, window.notBefore - now, progress.recovered);
   }
-  const verdict = await judged(probe);
+  const verdict = await judged(() => probe({ number: progress.recovered, kept: progress.kept }));
+  if (verdict instanceof LookAgain) throw again(verdict.message, verdict.afterMs, progress.recovered, verdict.kept);
   if (window.whileMitigated === true && verdict.kind === 'not recovered' && verdict.mitigated === true) {
     throw again(`still mitigated: ${verdict.evidence}`, window.every, 0);
   }
@@ -58,10 +81,11 @@ export async function sampled(window: SampleWindow, probe: () => Promise<Verdict
   return { kind: 'recovered', evidence: `${count}; the last: ${verdict.evidence}` };
 }
 
-async function judged(probe: () => Promise<Verdict>): Promise<Verdict> {
+async function judged(probe: () => Promise<Verdict>): Promise<Verdict | LookAgain> {
   try {
     return await probe();
   } catch (error) {
+    if (error instanceof LookAgain) return error;
     // A cancelled activity has no verdict: its run has been stopped.
     if (Context.current().cancellationSignal.aborted) throw error;
     // A wrong inventory stays wrong: it ends the activity rather than being reported as a probe's answer.
@@ -71,7 +95,7 @@ async function judged(probe: () => Promise<Verdict>): Promise<Verdict> {
 }
 
 function progressIn(details: unknown): Progress {
-  const kept: Partial<Record<keyof Progress, unknown>> = typeof details === 'object' && details !== null ? details : {};
+  const before: Partial<Record<keyof Progress, unknown>> = typeof details === 'object' && details !== null ? details : {};
   const figure = (value: unknown) => (typeof value === 'number' && Number.isInteger(value) && value > 0 ? value : 0);
-  return { recovered: figure(kept.recovered), now: figure(kept.now) };
+  return { recovered: figure(before.recovered), now: figure(before.now), kept: before.kept };
 }

@@ -97,7 +97,7 @@ function ageOf(line: string): number[] {
   return [(((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1_000];
 }
 
-/** Only these few commands ever use sudo, and only where we are not root. */
-function privileged(command: [string, ...string[]]): [string, ...string[]] {
+/** The command with `sudo -n` in front, where we are not root. Only the named commands of services ever use it. */
+export function privileged(command: [string, ...string[]]): [string, ...string[]] {
   return process.getuid?.() === 0 || command[0] === 'docker' ? command : ['sudo', '-n', ...command];
 }

@@ -62,7 +62,8 @@ export function serviceActivities({ hosts, shellOf, apiOf }: { hosts: readonly H
       const before = await serviceState(shell, service);
       const result = await askForRestart(shell, service);
       const words = result.exitCode === 0 ? restartCommand(service).join(' ') : commandsWords(restartCommand(service).join(' '), result);
-      const after = await startedAnew(shell, service, 'unknown' in before ? undefined : before);
+      // A manager that says no has nothing under way: it is not waited for.
+      const after = result.exitCode === 0 ? await startedAnew(shell, service, 'unknown' in before ? undefined : before) : await serviceState(shell, service);
       if ('unknown' in after) return { outcome: 'failed', evidence: fitted(`${words}; not read back: ${after.unknown}`) };
       if (!after.running) return { outcome: 'failed', evidence: fitted(`${words}; it does not run`) };
       if (!('unknown' in before) && after.start === before.start) return { outcome: 'failed', evidence: fitted(`${words}; but it was not started anew`) };

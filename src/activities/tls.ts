@@ -42,7 +42,7 @@ const notTheChain = ['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID', 'ERR_TLS_CERT_ALT
 const noWay = ['ENETUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT'];
 
 /** A handshake with SNI at every address of the name, side by side. Throws, and is retried, if the name has no address. */
-export async function handshakes(certificate: HostCertificate): Promise<Served[]> {
+export async function handshakes(certificate: Pick<HostCertificate, 'domain' | 'port' | 'addresses' | 'trust'>): Promise<Served[]> {
   const { domain, addresses } = certificate;
   const found = addresses.length > 0 ? addresses : (await lookup(domain, { all: true, verbatim: true })).map(({ address }) => address);
   const ca = await trustOf(certificate);
@@ -54,7 +54,7 @@ export async function trustOf({ trust }: Pick<HostCertificate, 'trust'>): Promis
   return trust === undefined ? [...rootCertificates] : [...rootCertificates, await readFile(trust, 'utf8')];
 }
 
-async function handshake(address: string, { domain, port }: HostCertificate, ca: string[]): Promise<Served> {
+async function handshake(address: string, { domain, port }: Pick<HostCertificate, 'domain' | 'port'>, ca: string[]): Promise<Served> {
   const { cancellationSignal } = Context.current();
   return new Promise((resolve) => {
     const nothing = (problem: string): Served => ({ address, trusted: false, problem, ...(noWay.includes(problem) ? { outOfReach: true } : {}) });

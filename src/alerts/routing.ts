@@ -38,6 +38,8 @@ const rules: readonly { alertname: RegExp; runbook: string }[] = [
   { alertname: /(?:^|[^p])Cache|Redis|Valkey/i, runbook: 'cacheSystemFailure' }, // not OPcache
   { alertname: /OAuth|Passport|TokenGeneration/i, runbook: 'oauthSystemFailure' },
   { alertname: /SSL|TLS|Certificate|CertExpir/i, runbook: 'sslCertificateExpiry' }, // blackbox_exporter's SSLCertExpiringSoon …
+  { alertname: /Web-?_?hook/i, runbook: 'webhookDeliveryFailures' },
+  { alertname: /Queue|Failed-?_?Jobs|Jobs-?_?Failed|Horizon/i, runbook: 'failedQueueJobs' },
   { alertname: /Error-?_?Rate|HighErrors|TooManyErrors|CriticalErrors|5xx/i, runbook: 'highErrorRate' },
   { alertname: /Response-?_?Time|Latency|SlowQuer|SlowRequests|SlowResponse/i, runbook: 'highApiResponseTimes' },
 ];
@@ -69,7 +71,7 @@ export function route(parsed: ParsedAlert, { runbooks, inventory, source, accept
     ...(parsed.startsAt !== undefined && { startsAt: parsed.startsAt }),
     acceptedAt,
   };
-  return { alert, place, runbook, ladder: ladderFor(runbook, severity) };
+  return { alert, place, runbook, ladder: ladderFor(runbook, severity, isCriticalWebhook(place, inventory)) };
 }
 
 // A runbook's severity is part of its text: a label may not turn a page at night into one that waits for quiet hours to end.
@@ -77,8 +79,16 @@ function severityFor(runbook: Runbook, said: Severity | undefined, byHand: boole
   return runbook.type === fallback || byHand ? (said ?? runbook.severity) : runbook.severity;
 }
 
+function isCriticalWebhook({ environment, webhook }: Place, { environments }: Inventory): boolean {
+  return webhook !== undefined && (environments[environment]?.criticalWebhooks?.includes(webhook) ?? false);
+}
+
 /** The runbook's ladder; that of generalTroubleshooting depends on the alert's severity (docs/runbooks.md). */
-function ladderFor(runbook: Runbook, severity: Severity): Ladder {
+function ladderFor(runbook: Runbook, severity: Severity, criticalWebhook: boolean): Ladder {
+  // "If webhook is business-critical": at once, and not only while it is unresolved.
+  if (runbook.type === 'webhookDeliveryFailures' && criticalWebhook) {
+    return { ...runbook.ladder, besides: ['Integration Engineer', 'Webhook endpoint owner'] };
+  }
   if (runbook.type !== fallback) return runbook.ladder;
   const afterMinutes = { Critical: 15, High: 30, Medium: 60 }[severity];
   const levels: Ladder['levels'] = [{ afterMinutes, role: 'Escalation contact' }];

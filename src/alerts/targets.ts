@@ -60,7 +60,7 @@ const things = {
   'cache store': { labels: ['store', 'cache_store'], names: ({ stores }) => stores, field: 'store' },
   queue: { labels: ['queue'], names: ({ queues }) => queues, field: 'queue' },
   domain: { labels: ['domain', 'server_name', 'instance'], names: ({ domains }) => domains, field: 'domain' },
-  'webhook id': { labels: ['webhook_id', 'webhook'], names: ({ webhooks }) => ['all', ...webhooks], field: 'webhook' },
+  'webhook id': { labels: ['webhook_id', 'webhook'], names: ({ webhooks, criticalWebhooks = [] }) => ['all', ...new Set([...webhooks, ...criticalWebhooks])], field: 'webhook' },
 } as const satisfies Record<
   Exclude<Runbook['target'], 'environment' | 'host and mount'>,
   { labels: string[]; names: (environment: EnvironmentConfig) => readonly string[]; field: keyof Place }

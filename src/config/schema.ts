@@ -60,6 +60,43 @@ const certificate = z.strictObject({
   trust: folder.optional(),
 });
 
+const network = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], 'must be an address or a network such as 192.0.2.0/24');
+
+const blocking = z.strictObject({
+  // Nobody who forgot to say whom never to block may have anybody blocked.
+  allow: z.array(network).min(1, 'must name whom never to block: offices, monitoring, the responder, people'),
+  trustedProxies: z.array(network).default([]),
+  accessLog: folder.default('/var/log/nginx/access.log'),
+  by: z
+    .union(
+      [
+        z.strictObject({ ufw: command }),
+        z.strictObject({
+          nginx: z.strictObject({
+            denyFile: folder,
+            configTest: command.default(['sudo', '-n', 'nginx', '-t']),
+            reload: command.default(['sudo', '-n', 'systemctl', 'reload', 'nginx']),
+          }),
+        }),
+      ],
+      'must be one of { ufw: command }, { nginx: { denyFile: path } }',
+    )
+    .default({ ufw: ['sudo', '-n', 'ufw'] }),
+});
+
+const volume = z.strictObject({
+  mount: mountPoint,
+  id: z.string().regex(/^vol-[0-9a-f]{8,32}$/, 'must be the id of an EBS volume: vol-…'),
+  sizeGiB: z.int().min(1).max(65_536),
+  partition: z
+    .strictObject({ disk: z.string().regex(/^\/dev\/[A-Za-z0-9/_-]{1,60}$/, 'must be a disk such as /dev/nvme1n1'), number: z.int().min(1).max(128) })
+    .optional(),
+  aws: command.default(['aws']),
+  growpart: command.default(['sudo', '-n', 'growpart']),
+  resize2fs: command.default(['sudo', '-n', 'resize2fs']),
+  xfsGrowfs: command.default(['sudo', '-n', 'xfs_growfs']),
+});
+
 const host = z.strictObject({
   environment: name,
   /** Other names of this host in alerts: a DNS name, an address. */
@@ -77,9 +114,13 @@ const host = z.strictObject({
   records: folder.default('/var/lib/authos-responder/records'),
   protectedLogs: z.array(name).default(['audit', 'security']),
   workersSupervised: z.boolean().default(false),
+  /** Lets Increase Worker Processes write numprocs into supervisor's config. */
+  queueWorkers: z.strictObject({ configFile: folder, program: name, atMost: z.int().min(1).max(200) }).optional(),
   services: z.partialRecord(z.enum(serviceNames), service).default({}),
   oauthKeySources: z.array(folder).default([]),
   certificates: z.array(certificate).default([]),
+  blocking: blocking.optional(),
+  volumes: z.array(volume).default([]),
 });
 
 const defaults = z.strictObject({
@@ -141,6 +182,12 @@ export function sections(env: Environment) {
     stores: z.array(name).min(1).default(['default']),
     queues: z.array(name).min(1).default(['default']),
     webhooks: z.array(name).default([]),
+    /** Webhooks whose incident pages the Integration Engineer and the endpoint's owner at the start. */
+    criticalWebhooks: z.array(name).default([]),
+    /** Networks that requests to webhook endpoints may go to besides the public internet. */
+    webhookNetworks: z.array(z.union([z.cidrv4(), z.cidrv6()], 'must be a network such as 10.1.0.0/16')).default([]),
+    /** The header that AuthOS signs its deliveries in. */
+    webhookSignature: z.string().regex(/^[A-Za-z][A-Za-z0-9-]{0,60}$/, 'must be the name of a header').default('X-Webhook-Signature'),
     domains: z.array(name).optional(),
   });
 

@@ -22,11 +22,17 @@ import { passportInstallActivities } from '../activities/passport-install.js';
 import { performanceActivities } from '../activities/performance.js';
 import { phpActivities } from '../activities/php-settings.js';
 import { postgresActivities } from '../activities/postgres.js';
+import { queueJobActivities } from '../activities/queue-jobs.js';
+import { queueProofActivities } from '../activities/queue-proof.js';
+import { queueWorkerActivities } from '../activities/queue-workers.js';
 import { createScrub } from '../activities/scrub.js';
 import { redisActivities } from '../activities/redis.js';
 import { serviceActivities } from '../activities/services.js';
 import { localShell } from '../activities/shell.js';
 import { timedRequestActivities } from '../activities/timed-requests.js';
+import { webhookEndpointActivities } from '../activities/webhook-endpoints.js';
+import { webhookProofActivities } from '../activities/webhook-proof.js';
+import { webhookActivities } from '../activities/webhooks.js';
 import type { Config, EnvironmentConfig } from '../config.js';
 import type { Host } from '../domain/inventory.js';
 import type { Place } from '../domain/place.js';
@@ -67,6 +73,14 @@ export function activitiesOfHost(config: Config): RunbookActivities {
   const disk = diskActivities({ hosts, shellOf, apiOf });
   const services = serviceActivities({ hosts, shellOf, apiOf });
   const env = envFileActivities({ hosts, shellOf, services });
+  // A test waits for the endpoint, for as long as the webhook allows.
+  const commandsOf = (place: Place) => authosApi({ ...addressOf(place), timeoutMs: 60_000 });
+  const rulesOf = (place: Place) => {
+    const { webhookNetworks, webhookSignature } = environmentOf(place);
+    return { allowed: webhookNetworks ?? [], signatureHeader: webhookSignature ?? 'X-Webhook-Signature' };
+  };
+  const endpoints = webhookEndpointActivities({ databaseOf, commandsOf, rulesOf, scrub });
+  const queueWorkers = queueWorkerActivities({ ...parts, services, scrub });
   return {
     ...host,
     ...postgres,
@@ -90,6 +104,12 @@ export function activitiesOfHost(config: Config): RunbookActivities {
     ...timedRequestActivities({ hosts, apiOf, addressOf }),
     ...performanceActivities({ ...parts, apiOf, scrub }),
     ...firstLookActivities({ hosts, shellOf, apiOf, scrub }),
+    ...queueJobActivities({ ...parts, scrub }),
+    ...queueWorkers,
+    ...queueProofActivities({ hosts, databaseOf, apiOf, workers: queueWorkers, scrub }),
+    ...webhookActivities({ hosts, databaseOf, apiOf, commandsOf, scrub }),
+    ...endpoints,
+    ...webhookProofActivities({ hosts, databaseOf, commandsOf, endpoints, env, scrub }),
     ...services,
     ...env,
     ...databaseServerActivities({ hosts, shellOf, apiOf, adminOf, serverOf: (place) => environmentOf(place).database, services, scrub }),

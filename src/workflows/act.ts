@@ -202,10 +202,14 @@ async function registerUndo(conduct: Conduct, act: Act, report: ActReport): Prom
   const { scene, input } = conduct;
   const entry = await act.undo.entry(reading(scene.place.host, `Before: ${act.name}`, 2), scene);
   if (!entry) return;
-  if (entry.kind === 'automatic') conduct.automaticUndos += 1;
-  report.undo = entry.title;
-  const content: Changed = { ...head(conduct, Math.max(conduct.quietUntil - Date.now(), act.timeout.minutes * 6 * 60_000)), undo: { ...entry, id: `${input.run}.${conduct.acts}` } };
-  await tell(conduct, 'changed', content);
+  const entries = Array.isArray(entry) ? entry : [entry];
+  for (const [index, one] of entries.entries()) {
+    if (one.kind === 'automatic') conduct.automaticUndos += 1;
+    const id = `${input.run}.${conduct.acts}${index === 0 ? '' : `.${index + 1}`}`;
+    const content: Changed = { ...head(conduct, Math.max(conduct.quietUntil - Date.now(), act.timeout.minutes * 6 * 60_000)), undo: { ...one, id } };
+    await tell(conduct, 'changed', content);
+  }
+  report.undo = entries.map(({ title }) => title).join('; ');
 }
 
 /** What the config makes of the act: most specific first, and never less careful than RUNBOOK-SPEC. */

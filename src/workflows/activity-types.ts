@@ -21,9 +21,15 @@ import type { PassportInstallActivities } from '../activities/passport-install.j
 import type { PerformanceActivities } from '../activities/performance.js';
 import type { PhpActivities } from '../activities/php-settings.js';
 import type { PostgresActivities } from '../activities/postgres.js';
+import type { QueueJobActivities } from '../activities/queue-jobs.js';
+import type { QueueProofActivities } from '../activities/queue-proof.js';
+import type { QueueWorkerActivities } from '../activities/queue-workers.js';
 import type { RedisActivities } from '../activities/redis.js';
 import type { ServiceActivities } from '../activities/services.js';
 import type { TimedRequestActivities } from '../activities/timed-requests.js';
+import type { WebhookEndpointActivities } from '../activities/webhook-endpoints.js';
+import type { WebhookProofActivities } from '../activities/webhook-proof.js';
+import type { WebhookActivities } from '../activities/webhooks.js';
 
 /** All activities that runbooks call, as types only: the code behind them never enters a workflow bundle. */
-export type RunbookActivities = ArtisanActivities & CertbotActivities & CertificateActivities & CertificateFileActivities & DatabaseCauseActivities & DatabaseServerActivities & DeploymentActivities & DiskActivities & DiskStepActivities & EnvFileActivities & ErrorPatternActivities & ErrorRateActivities & FailedJobsActivities & FirstLookActivities & HealthActivities & HostActivities & MonitoringActivities & OauthActivities & OauthKeyActivities & PassportInstallActivities & PerformanceActivities & PhpActivities & PostgresActivities & RedisActivities & ServiceActivities & TimedRequestActivities;
+export type RunbookActivities = ArtisanActivities & CertbotActivities & CertificateActivities & CertificateFileActivities & DatabaseCauseActivities & DatabaseServerActivities & DeploymentActivities & DiskActivities & DiskStepActivities & EnvFileActivities & ErrorPatternActivities & ErrorRateActivities & FailedJobsActivities & FirstLookActivities & HealthActivities & HostActivities & MonitoringActivities & OauthActivities & OauthKeyActivities & PassportInstallActivities & PerformanceActivities & PhpActivities & PostgresActivities & QueueJobActivities & QueueProofActivities & QueueWorkerActivities & RedisActivities & ServiceActivities & TimedRequestActivities & WebhookActivities & WebhookEndpointActivities & WebhookProofActivities;

@@ -1,4 +1,6 @@
+import { patched } from '@temporalio/workflow';
 import type { Place } from '../domain/place.js';
+import { control } from './conduct.js';
 import { type Act, act } from './step.js';
 
 const touches = ({ environment }: Place): string[] => [`env:${environment}`];
@@ -23,6 +25,12 @@ export function clearCacheActs(): [Act, Act] {
       budget,
       timeout,
       async do(on, { place, facts }) {
+        // Throttles of logins are in the cache: emptied during an attack, they would let it go on. Unknown is not safe.
+        const attack = patched('asks for a brute-force incident') ? await control.attackIsOpen({ environment: place.environment }) : null;
+        if (attack !== null) {
+          facts[fact] = attack;
+          return { outcome: 'refused', evidence: attack };
+        }
         const result = await on.clearCache({ place, evenIfShared: false });
         if (result.outcome === 'refused') facts[fact] = result.evidence;
         return result;

@@ -34,7 +34,7 @@ export interface Desk extends Books {
   /** What the search attributes say now, to write them only when they move. */
   published: string;
   /** True once it has been closed for so long that nothing can reopen it. */
-  readonly over: boolean;
+  isOver(): boolean;
   alert(alert: Alert): void;
   found(message: Found): void;
   asked(message: Asks): void;
@@ -82,9 +82,7 @@ export function openDesk(memory: IncidentMemory, workflowId: string): Desk {
 
   return Object.assign(books, {
     published: '',
-    get over() {
-      return closeIfDue(books, Date.now());
-    },
+    isOver: () => closeIfDue(books, Date.now()),
     alert: (alert: Alert) => heard(() => takeAlert(books, alert)),
     found: (message: Found) => heard(() => ours(message) && runFound(books, message)),
     asked: (message: Asks) => heard(() => ours(message) && runAsked(books, message)),
@@ -157,13 +155,18 @@ function tellAtStart(books: Books, now: number): void {
   for (const role of memory.start.ladder.told) tellRole(books, role, `told-${role}`, now);
 }
 
+/** Only a disk counts as relieved after a while; all else stays mitigated until it is cured. */
+function endsMitigated(memory: IncidentMemory): boolean {
+  return memory.start.alert.runbook === 'diskSpaceCritical';
+}
+
 /** RUNBOOK-SPEC, "Life of an incident" 6: a reminder a day to the primary, and after a day a disk counts as relieved. */
 function limitMitigation(books: Books, now: number): void {
   const { memory } = books;
   const since = memory.mitigatedSince;
   if (memory.state !== 'mitigated' || since === undefined) return;
   const { times } = memory.start;
-  if (memory.start.alert.runbook === 'diskSpaceCritical' && now >= since + times.mitigatedAtMost) {
+  if (endsMitigated(memory) && now >= since + times.mitigatedAtMost) {
     memory.followUps.push('The disk was relieved, not recovered: make room or grow it before it fills again.');
     beginClose(books, { as: 'relieved, not recovered', reason: 'mitigated for as long as it may be', by: byIncident }, now);
   } else if (now >= (memory.remindedAt ?? since) + times.mitigatedReminderEvery) {
@@ -217,7 +220,8 @@ function nextTurn(memory: IncidentMemory): { at: number; label: string; exact: b
   if (!memory.firstPageOver) add(memory.start.alert.acceptedAt + firstPageGrace, 'Run without waiting for the first page');
   if (memory.state === 'mitigated' && memory.mitigatedSince !== undefined) {
     add((memory.remindedAt ?? memory.mitigatedSince) + times.mitigatedReminderEvery, 'Reminder: still only mitigated');
-    add(memory.mitigatedSince + times.mitigatedAtMost, 'Mitigated for as long as it may be');
+    // For the others this moment means nothing: a timer for it would fire without end once it has passed.
+    if (endsMitigated(memory)) add(memory.mitigatedSince + times.mitigatedAtMost, 'Mitigated for as long as it may be');
   }
   return times_.sort((a, b) => a.at - b.at)[0];
 }

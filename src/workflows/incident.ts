@@ -68,7 +68,7 @@ export async function incident(start: IncidentStart, carried?: IncidentMemory): 
     desk.changed = false;
     desk.turn(Date.now());
     publish(desk);
-    if (desk.over && (await quiet(desk))) return;
+    if (desk.isOver() && (await quiet(desk))) return;
     // Only in a quiet moment, and never waited for: a pager that hangs must not hold up the ladder.
     if (tooLong(desk) && isQuiet(desk)) await continueAsNew<typeof incident>(desk.memory.start, desk.memory);
     timer = arm(timer, desk.nextWake());

@@ -18,5 +18,8 @@ export const runId = (incidentId: string, n: number): string => `${incidentId}/r
 
 export const undoId = (incidentId: string, n: number): string => `${incidentId}/undo/${n}`;
 
+/** Keeps and lifts the block of one address at one host. */
+export const blockId = (host: string, address: string): string => `block/${host}/${address}`;
+
 /** The workflow whose memo holds the modes. */
 export const modeId = 'mode';

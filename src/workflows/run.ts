@@ -171,8 +171,15 @@ async function resolve(conduct: Conduct, proof: Proof, steps: ResolveStep[], bef
 async function whileMitigated(conduct: Conduct, proof: Proof): Promise<Verdict> {
   const { scene } = conduct;
   const { samples, sampleEvery, checkEvery } = scene.times;
-  const window = { samples, every: Math.max(sampleEvery, checkEvery), notBefore: Date.now() + checkEvery, since: scene.lastActAt, whileMitigated: true };
-  return judge(() => proof.check(waiting(scene.place.host, 'Still mitigated?', 2 * day), scene, window));
+  const every = Math.max(sampleEvery, checkEvery);
+  for (;;) {
+    const lookUntil = Date.now() + day;
+    const window = { samples, every, notBefore: Date.now() + checkEvery, since: scene.lastActAt, whileMitigated: true };
+    const seen = await judge(() => proof.check(waiting(scene.place.host, 'Still mitigated?', day), scene, window));
+    // At the end of the day it is the activity whose time is over, and not the probe that found nothing.
+    if (seen.kind !== 'unknown' || Date.now() < lookUntil - 2 * every) return seen;
+    await keepPromise(conduct, 2 * day);
+  }
 }
 
 /** After proof: automatic undos, then the watch, so that the watch proves the system without what was temporary. */

@@ -47,7 +47,8 @@ export interface Act {
   look?: (on: On, scene: Scene) => Promise<ActResult | undefined>;
   /** For a disruptive act whose approval expired in a Critical incident: true only if our own probe finds the component down. */
   isDown?: (on: On, scene: Scene) => Promise<boolean>;
-  undo?: { says: string; entry: (on: On, scene: Scene) => Promise<Omit<Undo, 'id'> | undefined> };
+  /** Several entries where several hosts change: each is taken back on its own. */
+  undo?: { says: string; entry: (on: On, scene: Scene) => Promise<Omit<Undo, 'id'> | Omit<Undo, 'id'>[] | undefined> };
   /** An act of this budget happens by itself at most once in `times.budgetWindow`, over all incidents. */
   budget?: (place: Place) => string;
   /** At most once in an incident. */

@@ -1,9 +1,9 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { incidentView, sendAlert } from '../../sandbox/drill/responder.js';
 import { openSite, type Site } from '../../sandbox/drill/site.js';
 import { diskFull } from '../../sandbox/faults/index.js';
@@ -31,6 +31,9 @@ const fault = diskFull();
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'responder-crash-'));
+  // A killed worker leaves the empty home of the command that it ran; here it goes with the rest. PostgreSQL's user must pass.
+  await chmod(folder, 0o755);
+  vi.stubEnv('TMPDIR', folder);
   // The silence that counts as a dead run is longer than what a test kills; a closed incident can be reopened for 2 s.
   site = await openSite({ folder, scale: 1 / 60, times: { silentAfter: '2h', closedStays: '2m' }, onProgress: () => undefined, signal: never });
   find = await gate({ program: 'find', when: '-mtime', bin: site.authos.inventory().path, folder });
@@ -40,13 +43,14 @@ beforeAll(async () => {
 afterAll(async () => {
   await find?.open();
   await site?.stop();
+  vi.unstubAllEnvs();
   await rm(folder, { recursive: true, force: true });
 }, 60_000);
 
 /** As a power cut would: no signal handler, no last word. */
 async function kill(...names: string[]): Promise<void> {
   for (const name of names) killNow(name);
-  await Promise.all(names.map((name) => site.processes[name]?.exited));
+  for (const name of names) await site.processes[name]?.exited;
 }
 
 function killNow(name: string): void {

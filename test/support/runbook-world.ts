@@ -48,8 +48,17 @@ export interface RunbookWorld {
 /** 200 ms are a minute; one sample proves, and one look is the watch: activities take their real time. */
 export const quickTimes: Times = { ...scaled(standardTimes, 1 / 300), samples: 1, watchEvery: scaled(standardTimes, 1 / 300).watch, approvalExpires: 60_000, firstWord: 600_000, silentAfter: 600_000 };
 
-/** Starts it all; what had started is ended again if a part does not. Puts the sandbox's programs in front of this file's PATH. */
-export async function openRunbookWorld(options: Partial<AuthosOptions> = {}): Promise<RunbookWorld> {
+/** A sandbox with the product's own activities over it, without workflows. */
+export interface HostWorld {
+  authos: Authos;
+  activities: RunbookActivities;
+  /** Of an incident about its database, cache or application: without a mount. */
+  place: Place;
+  close(): Promise<void>;
+}
+
+/** Starts a sandbox and composes its host's activities from a config file, as a worker does. Puts its programs in front of this file's PATH. */
+export async function openHostWorld(options: Partial<AuthosOptions> = {}): Promise<HostWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'responder-runbooks-'));
   const closers: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
   const path = process.env['PATH'] ?? '';
@@ -61,11 +70,25 @@ export async function openRunbookWorld(options: Partial<AuthosOptions> = {}): Pr
     const authos = await startAuthos({ folder: join(folder, 'authos'), name: `app-${process.pid}`, metricsCachedFor: 0, ...options });
     closers.push(() => authos.stop());
     process.env['PATH'] = `${authos.inventory().path}${delimiter}${path}`;
-    const activities = activitiesOfHost(await configOf(authos, folder));
+    const { mount: _, ...place } = authos.inventory().place;
+    return { authos, place, activities: activitiesOfHost(await configOf(authos, folder)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** The same with incident and runs on a time-skipping server. What had started is ended again if a part does not. */
+export async function openRunbookWorld(options: Partial<AuthosOptions> = {}): Promise<RunbookWorld> {
+  const { authos, activities, close } = await openHostWorld(options);
+  try {
     const world = await openWorld({ bundles: async () => ({ incidents: await workflowBundle('incidents'), runs: await workflowBundle('runs') }) });
-    closers.push(() => world.close());
+    const closeAll = async (): Promise<void> => {
+      await world.close();
+      await close();
+    };
     await world.hostWorker(authos.name, activities);
-    return { world, authos, activities, close, run: (procedure, more) => run(world, authos, procedure, more), setMode: async (mode, scope) => void (await world.setMode(mode, scope)) };
+    return { world, authos, activities, close: closeAll, run: (procedure, more) => run(world, authos, procedure, more), setMode: async (mode, scope) => void (await world.setMode(mode, scope)) };
   } catch (error) {
     await close();
     throw error;
@@ -121,7 +144,7 @@ export function actOf(view: IncidentView, act: string): ActReport | undefined {
 }
 
 async function configOf(authos: Authos, folder: string) {
-  const { host, api, testUser, databaseUrl, databaseAdminUrl, databaseFolder, cacheUrl } = authos.inventory();
+  const { host, api, testUser, databaseUrl, databaseAdminUrl, databaseFolder, cacheUrl, webhookNetworks } = authos.inventory();
   const { name, ...described } = host;
   const file = join(folder, 'responder.yaml');
   const secrets = { AUTHOS_TOKEN: api.token, DATABASE_URL: databaseUrl, DATABASE_ADMIN_URL: databaseAdminUrl, CACHE_URL: cacheUrl };
@@ -134,6 +157,8 @@ async function configOf(authos: Authos, folder: string) {
           database: { name: 'authos', url: 'env:DATABASE_URL', adminUrl: 'env:DATABASE_ADMIN_URL', dataFolder: databaseFolder },
           redis: { url: 'env:CACHE_URL' },
           stores: ['redis'],
+          queues: ['default', 'mail'],
+          webhookNetworks,
         },
       },
       hosts: { [name]: described },

@@ -1,4 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { WorkflowHandle } from '@temporalio/client';
 import { Client } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
@@ -6,6 +9,7 @@ import { DefaultLogger, Runtime, type Worker } from '@temporalio/worker';
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { uuidv7 } from 'uuidv7';
 import { findBinary } from '../../sandbox/servers/binaries.js';
+import { startTemporal } from '../../sandbox/servers/temporal.js';
 import { controlActivities } from '../../src/activities/control.js';
 import { neighbourActivities } from '../../src/activities/neighbours.js';
 import { pageActivities } from '../../src/activities/pages.js';
@@ -92,9 +96,18 @@ export interface TestIncident {
   now(): Promise<number>;
 }
 
-/** Starts a world, with the practice runbooks unless given others. Its clock is shared by the tests of a file, and only moves when a test passes time. */
-export async function openWorld({ bundles = testBundles }: { bundles?: typeof testBundles } = {}): Promise<World> {
-  quietRuntime();
+interface WorldOptions {
+  bundles?: typeof testBundles;
+  /** On Temporal's dev server, where no time is skipped: for tests of what the test server does otherwise, such as continuing as new. */
+  realTime?: boolean;
+}
+
+interface Server {
+  env: TestWorkflowEnvironment;
+  stopServer: () => Promise<void>;
+}
+
+async function timeSkippingServer(): Promise<Server> {
   const env = await TestWorkflowEnvironment.createTimeSkipping({
     server: { executable: { type: 'existing-path', path: await findBinary('temporal-test-server') } },
   });
@@ -102,6 +115,24 @@ export async function openWorld({ bundles = testBundles }: { bundles?: typeof te
     namespace: 'default',
     searchAttributes: { Runbook: 2, Severity: 2, IncidentState: 2, Target: 2, WaitingFor: 2, EscalationLevel: 3, NextEscalationAt: 6 },
   });
+  return { env, stopServer: async () => undefined };
+}
+
+async function devServer(): Promise<Server> {
+  const folder = await mkdtemp(join(tmpdir(), 'temporal-'));
+  const server = await startTemporal({ folder, database: 'memory' });
+  const env = await TestWorkflowEnvironment.createFromExistingServer({ address: server.address, namespace: server.namespace });
+  const stopServer = async (): Promise<void> => {
+    await server.stop();
+    await rm(folder, { recursive: true, force: true });
+  };
+  return { env, stopServer };
+}
+
+/** Starts a world, with the practice runbooks unless given others. Its clock is shared by the tests of a file, and only moves when a test passes time. */
+export async function openWorld({ bundles = testBundles, realTime = false }: WorldOptions = {}): Promise<World> {
+  quietRuntime();
+  const { env, stopServer } = await (realTime ? devServer() : timeSkippingServer());
   const { incidents, runs } = await bundles();
   const parts = { connection: env.nativeConnection, namespace: 'default' };
   const client = new Client({ connection: env.connection, namespace: 'default' });
@@ -189,6 +220,7 @@ export async function openWorld({ bundles = testBundles }: { bundles?: typeof te
     async close() {
       await Promise.all([...running.values(), ...hosts].map(finish));
       await env.teardown();
+      await stopServer();
     },
     async open({ activities, runbook = practiceRunbook, runs: type = 'practice', environment, start: more = {}, alert: alertMore = {} }) {
       const host = `app-${randomUUID().slice(0, 8)}`;

@@ -1,5 +1,4 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { scaled, standardTimes } from '../../src/domain/times.js';
 import { hostNeeding } from '../support/practice-host.js';
 import { openWorld, type World } from '../support/world.js';
 
@@ -9,11 +8,6 @@ beforeAll(async () => {
 });
 afterEach(async () => world.endIncidents());
 afterAll(async () => world?.close());
-
-const workers = ['incidents', 'runs', 'pages'] as const;
-
-/** A minute of the process takes 200 ms: while a workflow waits for a worker, the server's clock can't be skipped. */
-const quick = { times: scaled(standardTimes, 1 / 300) };
 
 describe('the ladder', () => {
   it('goes up while nobody answers, and ends in the last resort that never ends', async () => {
@@ -117,35 +111,6 @@ describe('a pager', () => {
     release();
     await one.until(() => one.paged().includes('1/0.0 infra @ 0'), 'the page to infra');
     world.onSend = async () => undefined;
-  });
-});
-
-describe('after an outage of all workers', () => {
-  it('pages only the highest level that fell due, once, and says that it is late', async () => {
-    const incident = await world.open({ activities: hostNeeding().activities, start: quick });
-    await incident.until((view) => view.pages.length >= 2, 'the first page');
-    await Promise.all(workers.map((which) => world.end(which)));
-    await incident.pass(36);
-    const back = await incident.now();
-    await Promise.all(workers.map((which) => world.restart(which)));
-    const view = await incident.until(({ level }) => level === 3, 'the late page');
-    expect(view.pages.filter(({ dueAt, acceptedAt }) => acceptedAt > back && dueAt < back).map(({ key, late }) => [key, late])).toEqual([
-      [`${incident.start.id}/3/0.0/cto`, true],
-    ]);
-    expect(incident.paged().filter((page) => /^(1|2)\/0/.test(page)).map((page) => page.split(' @')[0])).toEqual(
-      expect.not.arrayContaining(['2/0.0 engineering-manager', '1/0.0-secondary ops-secondary']),
-    );
-  });
-
-  it('pages level 1, late, for an incident that was opened meanwhile', async () => {
-    await Promise.all(workers.map((which) => world.end(which)));
-    const incident = await world.open({ activities: hostNeeding().activities, start: quick });
-    await incident.pass(6);
-    await Promise.all(workers.map((which) => world.restart(which)));
-    const view = await incident.until(({ pages }) => pages.length >= 3, 'the late page');
-    const first = view.pages.slice(0, 3);
-    expect(first.map(({ person }) => person)).toEqual(expect.arrayContaining(['ops-primary', 'ops-secondary']));
-    expect(first.map(({ key, late }) => [key.split('/')[1], late])).toEqual([['1', true], ['1', true], ['1', true]]);
   });
 });
 

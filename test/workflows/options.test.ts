@@ -185,6 +185,7 @@ describe('the rules about acts', () => {
     expect(free).toMatchInlineSnapshot(`
       [
         "databaseConnectionFailures: Open Disk Space Critical",
+        "highErrorRate: Open Database Connection Failures",
       ]
     `);
   });

@@ -9,6 +9,7 @@ import { inspectCommands } from './commands/inspect.mjs';
 import { migrateCommands } from './commands/migrate.mjs';
 import { passportCommands } from './commands/passport.mjs';
 import { queueCommands } from './commands/queue.mjs';
+import { workerCommands } from './commands/worker.mjs';
 
 /** Runs one artisan command as Laravel would, and resolves to its exit code. Words go to stdout, as Laravel's do. */
 export async function artisan(home, root, args) {
@@ -31,7 +32,7 @@ export async function artisan(home, root, args) {
 
 function commandsOf(home) {
   const extras = Object.fromEntries(Object.entries(extraCommands).filter(([name]) => home.extraCommands.includes(name)));
-  const all = { ...inspectCommands, ...cacheCommands, ...databaseCommands, ...migrateCommands, ...passportCommands, ...queueCommands, ...extras };
+  const all = { ...inspectCommands, ...cacheCommands, ...databaseCommands, ...migrateCommands, ...passportCommands, ...queueCommands, ...workerCommands, ...extras };
   return Object.fromEntries(Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 

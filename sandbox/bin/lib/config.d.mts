@@ -17,8 +17,10 @@ export interface RunningConfig {
   };
   directory: { cache_seconds: number };
   logging: { default: string; format: string };
-  queue: { default: string; connections: Record<string, { driver: string }> };
+  queue: { default: string; connections: Record<string, { driver: string; retry_after?: number }> };
+  reports: { folder: string };
   session: { driver: string; files: string };
+  webhooks: { max_retries: number; retry_delay: number };
 }
 
 /** The config that the application runs with: the cached one if there is one, whatever the `.env` says since. */

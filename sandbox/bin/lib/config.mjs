@@ -65,6 +65,7 @@ export function configFromEnv(root) {
       },
       failed: { driver: 'database-uuids', database: 'pgsql', table: 'failed_jobs' },
     },
+    reports: { folder: env.REPORTS_FOLDER ?? 'reports' },
     session: {
       driver: env.SESSION_DRIVER ?? 'database',
       lifetime: Number(env.SESSION_LIFETIME ?? 120),
@@ -73,6 +74,7 @@ export function configFromEnv(root) {
       table: 'sessions',
       store: env.SESSION_STORE ?? null,
     },
+    webhooks: { max_retries: Number(env.WEBHOOK_MAX_RETRIES ?? 3), retry_delay: Number(env.WEBHOOK_RETRY_DELAY ?? 60) },
   };
 }
 

@@ -99,6 +99,8 @@ export async function runPhp(code, functions) {
       }
       case 'call':
         return call(tree, scope);
+      case 'new':
+        return functions.new(tree.name, await all(tree.args, scope));
       default:
         throw new Error(`The sandbox's PHP has no ${tree.kind}`);
     }

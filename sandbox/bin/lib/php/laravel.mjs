@@ -1,6 +1,7 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { openCache } from '../cache.mjs';
 import { withDatabase } from '../database.mjs';
+import { hasJob } from '../jobs.mjs';
 import { fromJson, text, toJson } from './evaluate.mjs';
 
 /** The functions of PHP and Laravel that code given to tinker may call here, over the running config and the real cache. */
@@ -26,12 +27,31 @@ export function laravelFunctions(config) {
     random_bytes: (length) => randomBytes(length).toString('latin1'),
     bin2hex: (bytes) => Buffer.from(bytes, 'latin1').toString('hex'),
     is_object: (value) => value !== null && typeof value === 'object' && !(value instanceof Map),
+    /** Of the application's classes there are its jobs. */
+    new: (name) => {
+      if (!hasJob(name)) throw new Error(`Class "${name}" not found`);
+      return { class: name };
+    },
+    class_exists: (name) => hasJob(text(name)),
     app: (name) => {
+      if (name === 'queue') return { pushOn: (queue, job) => push(config, text(queue), job) };
       if (name !== 'db') throw new Error(`Target class [${text(name)}] does not exist.`);
       return { connection: () => ({ getPdo: () => withDatabase(config, async () => ({ class: 'PDO' })) }) };
     },
     now: () => ({ toIso8601String: () => new Date().toISOString() }),
   };
+}
+
+/** Puts a job on a queue of the database, and gives the id of its row. */
+function push(config, queue, job) {
+  const payload = { uuid: randomUUID(), displayName: job.class, maxTries: null, data: {} };
+  return withDatabase(config, async (client) => {
+    const { rows } = await client.query(
+      'insert into jobs (queue, payload, attempts, available_at, created_at) values ($1, $2, 0, extract(epoch from now())::int, extract(epoch from now())::int) returning id',
+      [queue, JSON.stringify(payload)],
+    );
+    return Number(rows[0].id);
+  });
 }
 
 /** Laravel's cache repository on a store, a connection for each call. */

@@ -132,6 +132,10 @@ export function parse(code) {
     }
     if (token?.text === 'function') return closure();
     if (token?.text === 'fn') return arrow();
+    if (token?.text === 'new') {
+      const name = (tokens[at++]?.text ?? '').replace(/^\\/, '');
+      return { kind: 'new', name, args: take('(') ? list(')', expression) : [] };
+    }
     if (token?.kind === 'name') return { kind: 'name', name: token.text.replace(/^\\/, '') };
     throw new Error(`PHP Parse error: syntax error, unexpected "${token?.text ?? 'end of file'}"`);
   }

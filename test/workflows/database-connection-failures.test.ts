@@ -1,0 +1,114 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { databaseDown, databaseExhausted } from '../../sandbox/faults/index.js';
+import type { IncidentView } from '../../src/domain/incident.js';
+import { databaseConnectionFailuresProcedure as runbook } from '../../src/workflows/database-connection-failures.js';
+import { openRunbookWorld, outcomeOf, type RunbookWorld } from '../support/runbook-world.js';
+
+let world: RunbookWorld;
+/** "5 min" are a second here. */
+const exhausted = () => databaseExhausted({ agedMs: 1_500 });
+
+beforeAll(async () => {
+  world = await openRunbookWorld();
+});
+afterAll(() => world?.close());
+afterEach(async () => {
+  await world.setMode('automatic', 'global');
+  await world.world.endIncidents();
+  await writeFile(join(world.authos.postgres.dataFolder, 'postgresql.auto.conf'), '');
+  await world.authos.postgres.restart(); // cuts every session that a fault has left
+  await world.world.env.sleep(60_000); // beyond the budget of a restart, which is over all incidents
+});
+
+const approving = (wanted: string) => (act: string) => (act === wanted ? ('approve' as const) : ('decline' as const));
+const endOf = (view: IncidentView) => view.runs[0]?.end;
+
+describe('Database Connection Failures', () => {
+  it('restarts a dead PostgreSQL on approval, and closes on its own proof', async () => {
+    const fault = databaseDown();
+    await fault.put(world.authos);
+    const { view } = await world.run(runbook, { answers: approving('Restart Database Service') });
+    expect(outcomeOf(view, 'Restart Database Service')).toMatch(/^done: .*pg_postmaster_start_time\(\) is/s);
+    expect(outcomeOf(view, 'Kill Long-Running Queries')).toContain('already recovered');
+    expect(endOf(view)).toBe('recovered');
+    expect(view.asks.map(({ act }) => act)).toEqual(['Restart Database Service']);
+    expect(view.found.join('\n')).toMatch(/Check Database Health: database: unhealthy.*Check Database Server: no response/s);
+    expect(await fault.over(world.authos)).toMatchObject({ over: true });
+  });
+
+  it('restarts it without an answer: it is Critical, nobody is there, and our own probe gets no response', async () => {
+    await databaseDown().put(world.authos);
+    const { view } = await world.run(runbook, { expire: true });
+    expect(view.asks[0]?.answer?.answer).toBe('expired');
+    expect(outcomeOf(view, 'Restart Database Service')).toMatch(/^done/);
+    expect(endOf(view)).toBe('recovered');
+  });
+
+  it('leaves it down when declined, and escalates at once', async () => {
+    await databaseDown().put(world.authos);
+    const { view } = await world.run(runbook, { answers: () => 'decline' });
+    expect(outcomeOf(view, 'Restart Database Service')).toMatch(/^skipped declined/);
+    expect(endOf(view)).toBe('unrecovered');
+    expect(await databaseDown().over(world.authos)).toMatchObject({ over: false });
+    expect(view.level).toBeGreaterThanOrEqual(2);
+  });
+
+  it('claims no success for a restart that does not bring it up', async () => {
+    await databaseDown().put(world.authos);
+    await writeFile(join(world.authos.postgres.dataFolder, 'postgresql.auto.conf'), "shared_preload_libraries = 'there_is_no_such_library'\n");
+    const { view } = await world.run(runbook, { answers: approving('Restart Database Service') });
+    expect(outcomeOf(view, 'Restart Database Service')).toMatch(/^failed: .*no response/s);
+    expect(endOf(view)).toBe('unrecovered');
+    expect(view.level).toBeGreaterThanOrEqual(2);
+    expect(view.runs[0]?.steps.find(({ title }) => title === 'Restart Database Service')?.check).toMatch(/^not recovered/);
+  });
+
+  it('ends forgotten transactions of a full one, which is never restarted; the backup lives', async () => {
+    const fault = exhausted();
+    const { pid } = world.authos.postgres;
+    await fault.put(world.authos);
+    const { view } = await world.run(runbook, { answers: approving('Kill Long-Running Queries') });
+    expect(outcomeOf(view, 'Restart Database Service')).toMatch(/^skipped condition does not hold: accepting/);
+    expect(outcomeOf(view, 'Kill Long-Running Queries')).toMatch(/^done: \d+ of \d+ sessions ended/);
+    expect(outcomeOf(view, 'Write a higher max_connections')).toMatch(/^skipped/);
+    expect(endOf(view)).toBe('recovered');
+    expect(world.authos.postgres.pid).toBe(pid);
+    expect(await fault.over(world.authos)).toMatchObject({ over: true });
+    expect(JSON.stringify(view)).not.toContain('a value that no page may show');
+  });
+
+  it('ends nobody when the question expires: a full server answers, so it is not down', async () => {
+    const fault = exhausted();
+    await fault.put(world.authos);
+    const { view } = await world.run(runbook, { expire: true, automation: { destructive: 'never' } });
+    expect(outcomeOf(view, 'Kill Long-Running Queries')).toMatch(/^skipped expired/);
+    expect(outcomeOf(view, 'Write a higher max_connections')).toMatch(/^skipped mode/);
+    expect(endOf(view)).toBe('unrecovered');
+    expect(await fault.over(world.authos)).toMatchObject({ over: false, evidence: expect.stringContaining('the backup goes on') });
+  });
+
+  it('raises max_connections only on approval, and asks for the restart that makes it count by itself; the undo is offered', async () => {
+    const fault = exhausted();
+    await fault.put(world.authos);
+    const allowed = ['Write a higher max_connections', 'Restart the database, so that it counts'];
+    const { view } = await world.run(runbook, { answers: (act) => (allowed.includes(act) ? 'approve' : 'decline') });
+    expect(outcomeOf(view, allowed[0]!)).toMatch(/^done: .*pending_restart is true/);
+    expect(outcomeOf(view, allowed[1]!)).toMatch(/^done: .*pg_postmaster_start_time/s);
+    const [row] = await world.authos.sql<{ n: string }>("select current_setting('max_connections') as n");
+    expect(row?.n).toBe('200');
+    expect(view.undos).toMatchObject([{ kind: 'offered', title: 'Write max_connections = 30 back', state: 'registered' }]);
+    expect(endOf(view)).toBe('recovered');
+  });
+
+  it.each(['observe-only', 'dry-run'] as const)('changes nothing in mode %s, and says what it would do', async (mode) => {
+    await world.setMode(mode, 'global');
+    await databaseDown().put(world.authos);
+    const { view } = await world.run(runbook);
+    expect(outcomeOf(view, 'Restart Database Service')).toMatch(new RegExp(`^skipped mode: ${mode}: would run sudo systemctl restart postgresql`));
+    expect(view.asks).toEqual([]);
+    expect(endOf(view)).toBe('observed');
+    expect(await databaseDown().over(world.authos)).toMatchObject({ over: false });
+  });
+});
