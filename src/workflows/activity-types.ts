@@ -10,11 +10,16 @@ import type { DiskActivities } from '../activities/disk.js';
 import type { EnvFileActivities } from '../activities/env-file.js';
 import type { ErrorPatternActivities } from '../activities/error-pattern.js';
 import type { ErrorRateActivities } from '../activities/error-rate.js';
+import type { EvidenceActivities } from '../activities/evidence-copy.js';
 import type { FailedJobsActivities } from '../activities/failed-jobs.js';
+import type { FirewallActivities } from '../activities/firewall.js';
 import type { FirstLookActivities } from '../activities/first-look.js';
 import type { HealthActivities } from '../activities/health-api.js';
 import type { HostActivities } from '../activities/host.js';
+import type { LoginDefenceActivities } from '../activities/login-defence.js';
+import type { LoginActivities } from '../activities/login-failures.js';
 import type { MonitoringActivities } from '../activities/monitoring-api.js';
+import type { NotifyActivities } from '../activities/notify-users.js';
 import type { OauthKeyActivities } from '../activities/oauth-keys.js';
 import type { OauthActivities } from '../activities/oauth.js';
 import type { PassportInstallActivities } from '../activities/passport-install.js';
@@ -27,9 +32,10 @@ import type { QueueWorkerActivities } from '../activities/queue-workers.js';
 import type { RedisActivities } from '../activities/redis.js';
 import type { ServiceActivities } from '../activities/services.js';
 import type { TimedRequestActivities } from '../activities/timed-requests.js';
+import type { VolumeActivities } from '../activities/volume-growth.js';
 import type { WebhookEndpointActivities } from '../activities/webhook-endpoints.js';
 import type { WebhookProofActivities } from '../activities/webhook-proof.js';
 import type { WebhookActivities } from '../activities/webhooks.js';
 
 /** All activities that runbooks call, as types only: the code behind them never enters a workflow bundle. */
-export type RunbookActivities = ArtisanActivities & CertbotActivities & CertificateActivities & CertificateFileActivities & DatabaseCauseActivities & DatabaseServerActivities & DeploymentActivities & DiskActivities & DiskStepActivities & EnvFileActivities & ErrorPatternActivities & ErrorRateActivities & FailedJobsActivities & FirstLookActivities & HealthActivities & HostActivities & MonitoringActivities & OauthActivities & OauthKeyActivities & PassportInstallActivities & PerformanceActivities & PhpActivities & PostgresActivities & QueueJobActivities & QueueProofActivities & QueueWorkerActivities & RedisActivities & ServiceActivities & TimedRequestActivities & WebhookActivities & WebhookEndpointActivities & WebhookProofActivities;
+export type RunbookActivities = ArtisanActivities & CertbotActivities & CertificateActivities & CertificateFileActivities & DatabaseCauseActivities & DatabaseServerActivities & DeploymentActivities & DiskActivities & DiskStepActivities & EnvFileActivities & ErrorPatternActivities & ErrorRateActivities & EvidenceActivities & FailedJobsActivities & FirewallActivities & FirstLookActivities & HealthActivities & HostActivities & LoginActivities & LoginDefenceActivities & MonitoringActivities & NotifyActivities & OauthActivities & OauthKeyActivities & PassportInstallActivities & PerformanceActivities & PhpActivities & PostgresActivities & QueueJobActivities & QueueProofActivities & QueueWorkerActivities & RedisActivities & ServiceActivities & TimedRequestActivities & WebhookActivities & WebhookEndpointActivities & WebhookProofActivities & VolumeActivities;

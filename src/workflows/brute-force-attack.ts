@@ -24,6 +24,8 @@ interface Facts {
   wanted?: Record<string, string[]>;
   /** All that this run has tried to block. */
   tried?: string[];
+  /** Those that an earlier round blocked or asked about. */
+  passed?: string[];
   /** RATE_LIMIT_AUTH as it stands in `.env`, by host. */
   rateLimits?: Record<string, string | null>;
   targets?: string[];
@@ -105,7 +107,7 @@ function blockAct(name: string, which: 'sure' | 'unsure', more: Pick<Act, 'appro
         const asked = which === 'unsure' ? facts.wanted?.[name] : undefined;
         // What a person has approved is blocked and nothing else, if it still stands.
         const chosen = asked ? [...sure, ...unsure].filter(({ address }) => asked.includes(address)) : which === 'sure' ? sure : unsure;
-        const wanted = chosen.filter(({ address }) => !facts.tried?.includes(address));
+        const wanted = chosen.filter(({ address }) => !facts.tried?.includes(address) && !facts.passed?.includes(address));
         const now = wanted.slice(0, room);
         facts.wanted = { ...facts.wanted, [name]: now.map(({ address }) => address) };
         const left = [...(wanted.length > room ? [`${wanted.length - room} more, beyond ${blocksAtMost} a run`] : []), ...spared.map(addressRow)];
@@ -139,9 +141,9 @@ function blockAct(name: string, which: 'sure' | 'unsure', more: Pick<Act, 'appro
       const facts = factsOf(scene);
       const addresses = wantedOf(scene);
       if (addresses.length === 0) return { outcome: 'refused', evidence: 'nobody to block' };
-      facts.tried = [...(facts.tried ?? []), ...addresses];
+      facts.tried = [...new Set([...(facts.tried ?? []), ...addresses])];
       // Who lifts a block is there before the block: one that nobody lifts would stay for ever.
-      await control.keepBlocks({ hosts: place.hosts, addresses, request: { id: `${incidentId}/${run}/${facts.tried.length}`, hour: hourOf(times) } });
+      await control.keepBlocks({ hosts: place.hosts, addresses, request: { id: `${incidentId}/${run}`, hour: hourOf(times) } });
       return onEveryHost(place, onHost, (on, there) => on.blockAddresses({ place: there, addresses, incident: incidentId }));
     },
   });
@@ -308,8 +310,10 @@ const monitorOngoingAttack = step({
       touches: () => [],
       timeout: { minutes: 40, because: 'it looks for half an hour; each look has its own limit' },
       async do(_, { place, times, facts, lastActAt }) {
-        const { tried = [] } = facts as Facts;
-        const watch = { hour: hourOf(times), quiet: quietOf(times), since: lastActAt, every: times.sampleEvery, until: Date.now() + 2 * quietOf(times), known: tried };
+        const found = facts as Facts;
+        found.passed = [...new Set([...(found.passed ?? []), ...(found.tried ?? []), ...Object.values(found.wanted ?? {}).flat()])];
+        found.wanted = {}; // the first step begins anew after this
+        const watch = { hour: hourOf(times), quiet: quietOf(times), since: lastActAt, every: times.sampleEvery, until: Date.now() + 2 * quietOf(times), known: found.passed };
         const seen = await Promise.all(place.hosts.map((host) => waiting(host, 'Watch for new attackers', 3 * quietOf(times) + 5 * 60_000).watchLogins({ place: from(place, host), ...watch })));
         return { outcome: 'done', evidence: seen.map(({ evidence }) => evidence).join('\n') };
       },

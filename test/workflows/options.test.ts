@@ -176,6 +176,11 @@ describe('the rules about acts', () => {
         "databaseConnectionFailures: Clear Connection Pool: disruptive, repeat",
         "diskSpaceCritical: Delete logs older than 7 days: destructive, repeat",
         "diskSpaceCritical: Rotate logs: destructive, repeat",
+        "failedQueueJobs: Retry older failed jobs: disruptive, repeat",
+        "failedQueueJobs: Increase Worker Processes: disruptive, repeat",
+        "webhookDeliveryFailures: Set WEBHOOK_MAX_RETRIES to 3: disruptive, repeat",
+        "webhookDeliveryFailures: Set WEBHOOK_RETRY_DELAY to 60: disruptive, repeat",
+        "webhookDeliveryFailures: Disable Problematic Webhook: disruptive, repeat",
       ]
     `);
   });
