@@ -1,3 +1,4 @@
+import { bruteForceAttackProcedure } from './workflows/brute-force-attack.js';
 import { cacheSystemFailureProcedure } from './workflows/cache-system-failure.js';
 import { databaseConnectionFailuresProcedure } from './workflows/database-connection-failures.js';
 import { diskSpaceCriticalProcedure } from './workflows/disk-space-critical.js';
@@ -11,4 +12,4 @@ import { webhookDeliveryFailuresProcedure } from './workflows/webhook-delivery-f
 import type { Procedure } from './workflows/step.js';
 
 /** Every runbook, as data. The workflows behind them are listed in src/workflows/index.ts; a test compares both. */
-export const runbooks: readonly Procedure[] = [cacheSystemFailureProcedure, databaseConnectionFailuresProcedure, diskSpaceCriticalProcedure, failedQueueJobsProcedure, generalTroubleshootingProcedure, highApiResponseTimesProcedure, highErrorRateProcedure, oauthSystemFailureProcedure, sslCertificateExpiryProcedure, webhookDeliveryFailuresProcedure];
+export const runbooks: readonly Procedure[] = [bruteForceAttackProcedure, cacheSystemFailureProcedure, databaseConnectionFailuresProcedure, diskSpaceCriticalProcedure, failedQueueJobsProcedure, generalTroubleshootingProcedure, highApiResponseTimesProcedure, highErrorRateProcedure, oauthSystemFailureProcedure, sslCertificateExpiryProcedure, webhookDeliveryFailuresProcedure];

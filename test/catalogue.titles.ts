@@ -53,4 +53,4 @@ export const stepTitles: Record<string, { title: string; diagnose: string[]; res
 };
 
 /** Runbooks of the text that nobody has written as a workflow yet. One leaves this list when it enters the catalogue. */
-export const pending: string[] = ['bruteForceAttack'];
+export const pending: string[] = [];

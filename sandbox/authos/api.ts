@@ -7,8 +7,10 @@ import { withDatabase } from '../bin/lib/database.mjs';
 import { addApplication } from './application.js';
 import type { Counters } from './counters.js';
 import { today, withCache } from './counters.js';
+import type { Front } from './front.js';
 import type { Check } from './health.js';
 import { overall } from './health.js';
+import { addLogin } from './login.js';
 import type { LogLine } from './logs.js';
 import { metrics } from './metrics.js';
 import { addWebhooks } from './webhooks.js';
@@ -16,6 +18,8 @@ import { addWebhooks } from './webhooks.js';
 export interface ApiParts {
   /** Application root. */
   root: string;
+  /** Firewall and web server that logins pass. */
+  front: Front;
   config: () => RunningConfig;
   checks: Record<string, () => Promise<Check>>;
   counters: Counters;
@@ -65,6 +69,7 @@ export async function buildApi(parts: ApiParts): Promise<FastifyInstance> {
   }
 
   addHealth(app, parts);
+  addLogin(app, parts);
   await app.register(async (monitoring) => {
     await monitoring.register(rateLimit, { max: parts.monitoringPerMinute, timeWindow: 60_000 });
     monitoring.addHook('preHandler', (request, reply) => authenticate(config(), request, reply));

@@ -22,6 +22,16 @@ class User extends Authenticatable
     use HasApiTokens;
 }
 `,
+  'app/Mail/SecurityAlertMail.php': `<?php
+
+namespace App\\Mail;
+
+use Illuminate\\Mail\\Mailable;
+
+class SecurityAlertMail extends Mailable
+{
+}
+`,
   'composer.json': `{
     "name": "authos/authos",
     "require": { "php": "^8.2", "laravel/framework": "^11.0", "laravel/passport": "^12.0" },

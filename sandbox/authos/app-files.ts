@@ -17,6 +17,7 @@ export interface AppSettings {
 /** Lays out the application's root, its volume already in place: artisan, `.env`, config, routes, storage, OAuth keys. */
 export async function layOutApplication(root: string, settings: AppSettings): Promise<void> {
   const folders = [
+    'app/Mail',
     'app/Models',
     'app/Queries',
     'bootstrap/cache',
@@ -85,6 +86,7 @@ WEBHOOK_MAX_RETRIES=3
 WEBHOOK_RETRY_DELAY=60
 
 RATE_LIMIT_AUTH=10
+MAIL_MAILER=log
 DIRECTORY_CACHE_SECONDS=300
 `;
 }

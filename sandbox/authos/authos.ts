@@ -19,6 +19,8 @@ import { openControl } from './control.js';
 import type { Counters } from './counters.js';
 import { cacheCounters } from './counters.js';
 import { archiveFolder, ownFolder } from './folders.js';
+import { openFront } from './front.js';
+import type { Front } from './front.js';
 import { healthChecks } from './health.js';
 import { writeHome } from './home.js';
 import { openHttps } from './https.js';
@@ -30,6 +32,7 @@ import { writeLogLine } from './logs.js';
 import { startParts } from './parts.js';
 import { migrate } from './schema.js';
 import { serviceVerbs } from './services.js';
+import { volumeVerbs } from './volume.js';
 import { openSupervisor } from './supervisor.js';
 import type { Supervisor } from './supervisor.js';
 
@@ -59,6 +62,10 @@ export interface AuthosOptions {
   queueWorkers?: number;
   /** Seconds after which a job whose worker has died is given to another. Default 90. */
   retryAfter?: number;
+  /** The config names the volume, so that Increase Disk Space may let it grow; with what file system. */
+  volumeGrows?: 'ext4' | 'xfs';
+  /** Who is blocked by: ufw, or nginx with its deny file. Default ufw. */
+  blocksBy?: 'ufw' | 'nginx';
   /** Length of the minute by which webhook tests and retries are limited, in ms. Default 60 000. */
   webhookWindow?: number;
 }
@@ -80,6 +87,8 @@ export interface Authos {
   readonly counters: Counters;
   /** HTTPS in front of the API; nothing listens there until a certificate is served. */
   readonly https: Https;
+  /** Firewall and web server in front of the login. */
+  readonly front: Front;
   /** Of the queue workers; undefined where none were asked for. */
   readonly supervisor: Supervisor | undefined;
   /** Where the config says a backup of the OAuth keys lies; empty. */
@@ -166,7 +175,9 @@ async function build(options: AuthosOptions, undo: Cleanup): Promise<Authos> {
     const { app, logging } = config();
     return writeLogLine(root, user, line, { timezone: app.timezone, format: logging.format, env: app.env });
   };
+  const front = await openFront(join(folder, 'front'));
   const parts = {
+    front,
     root,
     config,
     counters,
@@ -198,6 +209,8 @@ async function build(options: AuthosOptions, undo: Cleanup): Promise<Authos> {
   undo.add('queue workers', async () => supervisor?.stop());
 
   const control = await openControl({
+    'front/reload': () => front.reload().then(() => 'reloaded'),
+    ...volumeVerbs(capacity, volume.bytes),
     'https/reload': () => https.reload().then(() => 'reloaded'),
     'application/restart': async () => {
       await api?.close();
@@ -219,6 +232,7 @@ async function build(options: AuthosOptions, undo: Cleanup): Promise<Authos> {
     control: { url: control.url, token: control.token },
     extraCommands: options.extraCommands ?? [],
     phpMemoryLimit: options.phpMemoryLimit ?? '128M',
+    fileSystem: options.volumeGrows ?? 'ext4',
   };
   await writeHome(homeFile, home, { withDf: capacity.kind === 'shim', owner: user });
   await supervisor?.start();
@@ -246,6 +260,7 @@ async function build(options: AuthosOptions, undo: Cleanup): Promise<Authos> {
     valkey,
     counters,
     https,
+    front,
     supervisor,
     keyBackup,
     get restarts() {
@@ -256,7 +271,7 @@ async function build(options: AuthosOptions, undo: Cleanup): Promise<Authos> {
     log,
     env: () => ({ ...process.env, SANDBOX_HOME: homeFile, PATH: `${bin}${delimiter}${process.env['PATH'] ?? ''}` }),
     inventory: () =>
-      inventoryOf({ name, environment, root, archive, records, bin, mount: capacity.mount, user: user.name, timeZone, url, monitoringToken, testUser, keyBackup, https, postgres, valkey, supervisor }),
+      inventoryOf({ name, environment, root, archive, records, bin, mount: capacity.mount, user: user.name, timeZone, url, monitoringToken, testUser, keyBackup, https, postgres, valkey, supervisor, front, blocksBy: options.blocksBy ?? 'ufw', volumeGrows: options.volumeGrows !== undefined }),
     closing: closing.signal,
     async stop() {
       closing.abort();

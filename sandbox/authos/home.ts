@@ -16,6 +16,8 @@ export interface SandboxHome {
   /** Artisan commands that this application has beyond stock Laravel. */
   extraCommands: string[];
   phpMemoryLimit: string;
+  /** What `findmnt` says of the volume. */
+  fileSystem: string;
 }
 
 const programs = fileURLToPath(new URL('../bin', import.meta.url));

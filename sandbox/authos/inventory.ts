@@ -3,7 +3,9 @@ import type { Place } from '../../src/domain/place.js';
 import { serviceUnits } from './services.js';
 import type { PostgresServer } from '../servers/postgres.js';
 import type { Https } from './https.js';
+import type { Front } from './front.js';
 import type { Supervisor } from './supervisor.js';
+import { volumeOf } from './volume.js';
 import type { ValkeyServer } from '../servers/valkey.js';
 
 /** How the product reaches a sandbox: what its config would say of a real host. Holds secrets: not for logs. */
@@ -45,7 +47,13 @@ export interface InventoryParts {
   postgres: PostgresServer;
   valkey: ValkeyServer;
   supervisor: Supervisor | undefined;
+  front: Front;
+  blocksBy: 'ufw' | 'nginx';
+  volumeGrows: boolean;
 }
+
+/** Never blocked: monitoring, and an office. */
+export const allowedNetworks = ['198.51.100.0/24', '2001:db8:aaaa::/48'];
 
 /** Describes the sandbox as an inventory's host. */
 export function inventoryOf(parts: InventoryParts): Inventory {
@@ -68,6 +76,13 @@ export function inventoryOf(parts: InventoryParts): Inventory {
       ...(supervisor ? { queueWorkers: { configFile: supervisor.configFile, program: supervisor.program, atMost: 3 } } : {}),
       oauthKeySources: [parts.keyBackup],
       certificates: [parts.https.certificate],
+      blocking: {
+        allow: allowedNetworks,
+        trustedProxies: ['192.0.2.7'],
+        accessLog: parts.front.accessLog,
+        by: parts.blocksBy === 'ufw' ? { ufw: ['ufw'] } : { nginx: { denyFile: parts.front.denyFile, configTest: ['nginx', '-t'], reload: ['nginx', '-s', 'reload'] } },
+      },
+      volumes: parts.volumeGrows ? [volumeOf(mount)] : [],
     },
     place: { name: `${name}:${mount}`, environment, host: name, hosts: [name], mount, database: 'authos', store: 'redis', queue: 'default', webhook: 'all', domain: parts.https.domain },
     api: { url: parts.url, token: parts.monitoringToken },

@@ -1,10 +1,15 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { dirname, join } from 'node:path';
 import { control, readHome } from './lib/home.mjs';
 
-/* `nginx -t` and `nginx -s reload` for the sandbox's HTTPS listener: it looks at what the listener would load, and asks it to. */
+/*
+ * `nginx -t` and `nginx -s reload` for what the sandbox has in front: the file with denied addresses and the HTTPS listener. It looks
+ * at what they would load, and asks them to.
+ */
 const home = readHome();
+const denyFile = join(dirname(home.bin), 'front/block-ips.conf');
 const conf = join(dirname(home.bin), 'tls/nginx.json');
 const args = process.argv.slice(2);
 
@@ -12,8 +17,13 @@ if (args.length === 1 && args[0] === '-t') test();
 else if (args.length === 2 && args[0] === '-s' && args[1] === 'reload') {
   const problem = found();
   if (problem) fail(`nginx: [emerg] ${problem}`);
-  else await control(home, 'https/reload').catch((error) => fail(`nginx: [error] ${error.message}`));
+  else await reload().catch((error) => fail(`nginx: [error] ${error.message}`));
 } else fail(`nginx: the sandbox knows only -t and -s reload, not: ${args.join(' ')}`);
+
+async function reload() {
+  await control(home, 'front/reload');
+  if (existsSync(conf)) await control(home, 'https/reload');
+}
 
 function test() {
   const problem = found();
@@ -22,7 +32,14 @@ function test() {
 }
 
 function found() {
-  if (!existsSync(conf)) return 'there is no HTTPS listener';
+  const lines = existsSync(denyFile) ? readFileSync(denyFile, 'utf8').split('\n') : [];
+  for (const [index, line] of lines.entries()) {
+    if (line.trim() === '' || line.trim().startsWith('#')) continue;
+    const parameter = /^\s*deny\s+(\S+?)\s*;\s*(?:#.*)?$/.exec(line)?.[1];
+    if (parameter === undefined) return `unknown directive "${line.trim().split(/\s/)[0]}" in ${denyFile}:${index + 1}`;
+    if (isIP(parameter) === 0) return `invalid parameter "${parameter}" in ${denyFile}:${index + 1}`;
+  }
+  if (!existsSync(conf)) return undefined;
   const { chainFile, keyFile } = JSON.parse(readFileSync(conf, 'utf8'));
   try {
     const certificate = new X509Certificate(readFileSync(chainFile));

@@ -142,3 +142,15 @@ async function writesOneMebibyte(authos: Authos): Promise<string | undefined> {
     await rm(path, { force: true });
   }
 }
+
+/** A volume full of what nobody may delete: it is cured by growing, which a person must approve. */
+export function volumeTooSmall(fileSystem: 'ext4' | 'xfs' = 'ext4'): Fault {
+  const nothing = { oldLogs: 0, oldProtectedLogs: 0, currentLogs: 0, currentProtectedLogs: 0, cacheData: 0, views: 0, sessions: 0 };
+  return {
+    ...diskFull({ ...diskFullSizes, ...nothing, failedJobs: 0, authenticationLogs: 0 }),
+    name: fileSystem === 'ext4' ? 'volume-too-small' : 'volume-too-small-xfs',
+    title: 'The storage volume is 95 % full of uploads, and can only grow',
+    needs: () => ({ volumeGrows: fileSystem }),
+    answers: (act) => (act === 'Grow the volume' ? { approve: true, reason: '' } : undefined),
+  };
+}

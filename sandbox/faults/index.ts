@@ -1,8 +1,9 @@
 import { badDeployment } from './bad-deployment.js';
+import { bruteForceAttack } from './brute-force.js';
 import { cacheCold, cacheDown, cacheFull, cachePassword } from './cache.js';
 import { databaseBlocked, databaseDown, databaseExhausted } from './database.js';
 import { certificate } from './certificate.js';
-import { diskFull } from './disk-full.js';
+import { diskFull, volumeTooSmall } from './disk-full.js';
 import type { Fault } from './fault.js';
 import { oauthKeys } from './oauth-keys.js';
 import { queueOverwhelmed, queuePoisonJobs, queueStaleWorkers, queueWorkersStopped } from './queue-jobs.js';
@@ -11,9 +12,10 @@ import { webhookDisabledItself, webhookEndpointBack, webhookEndpointDown, webhoo
 
 /** Every fault that a drill can put in, by the workflow type of the runbook that cures it. */
 export const faults: Record<string, Fault[]> = {
+  bruteForceAttack: [bruteForceAttack(), bruteForceAttack('brute-force-behind-proxy'), bruteForceAttack('brute-force-wandering')],
   cacheSystemFailure: [cacheDown(), cacheFull(), cachePassword(), cacheCold()],
   databaseConnectionFailures: [databaseDown(), databaseExhausted(), databaseBlocked()],
-  diskSpaceCritical: [diskFull()],
+  diskSpaceCritical: [diskFull(), volumeTooSmall(), volumeTooSmall('xfs')],
   failedQueueJobs: [queueStaleWorkers(), queuePoisonJobs(), queueWorkersStopped(), queueOverwhelmed()],
   highApiResponseTimes: [slowEndpoint(), missingIndex()],
   highErrorRate: [badDeployment()],
@@ -22,10 +24,7 @@ export const faults: Record<string, Fault[]> = {
   webhookDeliveryFailures: [webhookEndpointBack(), webhookEndpointDown(), webhookDisabledItself(), webhookRedirects()],
 };
 
-export { badDeployment } from './bad-deployment.js';
 export { cacheCold, cacheDown, cacheFull, cachePassword } from './cache.js';
-export { databaseBlocked, databaseDown, databaseExhausted } from './database.js';
-export { diskFull, diskFullSizes } from './disk-full.js';
-export { missingIndex, slowEndpoint } from './slow-endpoint.js';
-export type { DiskFullSizes } from './disk-full.js';
-export type { AlertmanagerPayload, Fault } from './fault.js';
+export { databaseDown, databaseExhausted } from './database.js';
+export { diskFull } from './disk-full.js';
+export type { Fault } from './fault.js';

@@ -49,10 +49,10 @@ export function queueStaleWorkers({ jobs = 120 }: QueueFaultOptions = {}): Fault
       const written = await readdir(folder);
       const twice = (await Promise.all(written.map((name) => readFile(join(folder, name), 'utf8')))).filter((text) => text !== 'written\n').length;
       const [left, mail] = [await countOf(authos, 'default'), await countOf(authos, 'mail')];
-      const { rows } = { rows: await authos.sql("select 1 from jobs where queue = 'default'") };
+      const pending = await pendingOf(authos);
       return {
-        over: written.length === jobs + oldJobs && twice === 0 && left === 0 && rows.length === 0 && mail === mailJobs,
-        evidence: `${written.length} of ${jobs + oldJobs} reports written, ${twice} of them not exactly once; ${left} jobs failed, ${rows.length} pending; ${mail} of ${mailJobs} failed jobs of another queue are as they were`,
+        over: written.length === jobs + oldJobs && twice === 0 && left === 0 && pending === 0 && mail === mailJobs,
+        evidence: `${written.length} of ${jobs + oldJobs} reports written, ${twice} of them not exactly once; ${left} jobs failed, ${pending} pending; ${mail} of ${mailJobs} failed jobs of another queue are as they were`,
       };
     },
     answers: (act) => (act === 'Retry older failed jobs' ? { approve: true, reason: '' } : undefined),
@@ -105,7 +105,7 @@ export function queueWorkersStopped({ jobs = 10 }: QueueFaultOptions = {}): Faul
     },
     alert: (authos) => alert(authos, 'QueueNotProcessed', 'Jobs wait, and none is taken'),
     async over(authos) {
-      const pending = (await authos.sql("select 1 from jobs where queue = 'default'")).length;
+      const pending = await pendingOf(authos);
       const [workers, mail] = [supervisorOf(authos).pids.length, await countOf(authos, 'mail')];
       return { over: pending === 0 && workers === 1 && mail === mailJobs, evidence: `${pending} jobs wait; ${workers} workers run; ${mail} of ${mailJobs} failed jobs of another queue are as they were` };
     },
@@ -113,8 +113,8 @@ export function queueWorkersStopped({ jobs = 10 }: QueueFaultOptions = {}): Faul
   };
 }
 
-/** A burst of slow jobs that one worker is too few for. More of them work it off; then their number goes back. */
-export function queueOverwhelmed({ jobs = 80 }: QueueFaultOptions = {}): Fault {
+/** Jobs wait, and more come in than one worker can do. More of them work it off, once no more come; then their number goes back. */
+export function queueOverwhelmed({ jobs = 20 }: QueueFaultOptions = {}): Fault {
   const job = 'App\\Jobs\\SendNotification';
   return {
     name: 'queue-overwhelmed',
@@ -123,19 +123,24 @@ export function queueOverwhelmed({ jobs = 80 }: QueueFaultOptions = {}): Fault {
     needs: needs(),
     async put(authos) {
       await othersJobs(authos);
-      for (let id = 0; id < 20; id += 1) await dispatch(authos, job, { ms: 400 });
-      // They go on coming while people look.
+      const startedAt = Date.now();
+      const grow = async (): Promise<void> => {
+        const wanted = jobs + Math.floor((Date.now() - startedAt) / 1_500);
+        for (let at = await pendingOf(authos); at < wanted; at += 1) await dispatch(authos, job, { ms: 300 });
+      };
+      await grow();
+      // The burst goes on, whatever one worker does, until there are more.
       void (async () => {
-        for (let id = 0; id < jobs && !authos.closing.aborted; id += 1) {
-          await dispatch(authos, job, { ms: 400 });
-          await delay(180, undefined, { signal: authos.closing });
+        while (!authos.closing.aborted && supervisorOf(authos).pids.length < 2) {
+          await grow();
+          await delay(200, undefined, { signal: authos.closing });
         }
       })().catch(() => {}); // the sandbox ends
-      await delay(4_000, undefined, { signal: authos.closing });
+      await delay(3_000, undefined, { signal: authos.closing });
     },
     alert: (authos) => alert(authos, 'QueueBacklogGrowing', 'The queue grows'),
     async over(authos) {
-      const pending = (await authos.sql("select 1 from jobs where queue = 'default'")).length;
+      const pending = await pendingOf(authos);
       const [workers, failed] = [supervisorOf(authos).pids.length, await countOf(authos, 'default')];
       return { over: pending === 0 && workers === 1 && failed === 0, evidence: `${pending} jobs wait; ${workers} workers run, as before; ${failed} jobs failed` };
     },
@@ -182,6 +187,11 @@ async function othersJobs(authos: Authos): Promise<void> {
 
 async function countOf(authos: Authos, queue: string): Promise<number> {
   const [row] = await authos.sql<{ count: number }>('select count(*)::int as count from failed_jobs where queue = $1', [queue]);
+  return row?.count ?? 0;
+}
+
+async function pendingOf(authos: Authos): Promise<number> {
+  const [row] = await authos.sql<{ count: number }>("select count(*)::int as count from jobs where queue = 'default'");
   return row?.count ?? 0;
 }
 

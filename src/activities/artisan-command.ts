@@ -39,13 +39,6 @@ export async function artisan({ host, shell, command, args = [], env = {}, timeo
   return { ...(await call({ host, shell }, [command, ...args], timeoutMs, env)), exists: true };
 }
 
-/** True if this version of the application has exactly this command. Throws with artisan's words if it can't list them. */
-export async function hasCommand(at: { host: Host; shell: Shell }, command: string): Promise<boolean> {
-  const known = await commandsOf(at);
-  if ('exitCode' in known) throw new Error(commandsWords('artisan list', known));
-  return known.has(command);
-}
-
 /** The names of all commands of this version, or artisan's answer if it can't list them. */
 export async function commandsOf(at: { host: Host; shell: Shell }): Promise<Set<string> | CommandResult> {
   const result = await call(at, ['list', '--raw'], 60_000);

@@ -12,6 +12,7 @@ import { withDatabase } from './postgres.js';
 import type { DatabaseOf, DatabaseSizes, PostgresActivities } from './postgres.js';
 import type { Shell } from './shell.js';
 import type { Sizes } from './top-sizes.js';
+import { volumeCondition } from './volume-growth.js';
 
 /** Which of the commands that only some AuthOS have this one has; absent if artisan did not say. */
 export interface OptionalCommands {
@@ -49,10 +50,10 @@ export function diskStepActivities({ hosts, shellOf, databaseOf, artisan, host, 
   }
 
   return {
-    /** D1, with what the last offer of the runbook needs to know: whether the sessions are files on this mount. */
-    async lookAtDisk({ place }: { place: Place }): Promise<Finding<DiskUsage & { sessions: Condition }>> {
+    /** D1, with what the last offers of the runbook need to know: whether the sessions are files on this mount, and whether it may grow. */
+    async lookAtDisk({ place }: { place: Place }): Promise<Finding<DiskUsage & { sessions: Condition; volume: Condition }>> {
       const [usage, sessions] = await Promise.all([disk.checkDiskUsage({ place }), host.pathOnMount({ place, what: 'sessions' })]);
-      return { ...usage, data: { ...usage.data, sessions } };
+      return { ...usage, data: { ...usage.data, sessions, volume: volumeCondition(hostNamed(hosts, place.host), place.mount ?? '') } };
     },
 
     /** D3, with whether this AuthOS can clear its logs and archive by itself. */

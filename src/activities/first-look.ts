@@ -83,7 +83,7 @@ export function firstLookActivities({ hosts, shellOf, apiOf, scrub }: Parts) {
 }
 
 const consoleChecks = [
-  ['DB::connection()->getPdo()', "is_object(DB::connection()->getPdo()) ? 'connected' : null"],
+  ['DB::connection()->getPdo()', "is_object(app('db')->connection()->getPdo()) ? 'connected' : null"],
   ['User::count()', 'App\\Models\\User::count()'],
   // Whether it is there, not what it is: the cache holds sessions and tokens on some set-ups.
   ["Cache::get('test')", "is_null(cache()->get('test')) ? 'nothing, the cache answers' : 'a value, the cache answers'"],

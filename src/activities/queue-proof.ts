@@ -67,7 +67,7 @@ export function queueProofActivities({
           where.failed.length > 0 ? `${where.failed.length} of ${followed.length} retried jobs failed again` : '',
           where.waiting.length > 0 ? `${where.waiting.length} of ${followed.length} retried jobs are still to be done` : '',
           counts.pending > before.pending && waits > minute ? `pending jobs grew from ${before.pending} to ${counts.pending}` : '',
-          waits > 5 * minute ? `a job has waited ${Math.round(waits / 1_000)} s: nobody takes it` : '',
+          waits > 5 * minute ? `the oldest job has waited ${Math.round(waits / 1_000)} s to be taken` : '',
           health.status === 'unhealthy' || health.status === 'critical' ? `queue health is ${health.status}` : '',
         ].filter(Boolean);
         const figures = `${counts.failed} failed, ${counts.pending} pending, ${passed} of ${followed.length} retried passed; queue health ${health.status}${health.status === 'degraded' ? ` (${counts.othersFailed} failed on other queues)` : ''}`;

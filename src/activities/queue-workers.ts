@@ -128,7 +128,8 @@ export function queueWorkerActivities({ hosts, shellOf, databaseOf, services, sc
         // Seconds are whole: one that seems a second older may be new.
         const isNew = ages.length > 0 && Date.now() - Math.max(...ages) * 1_000 >= since - 1_500;
         if (state.running && isNew) return { holds: false, why: `${ages.length} workers of ${host.name} have started anew` };
-        if (tries >= 15) return { holds: true, why: state.running ? `workers of ${host.name} have not restarted: the oldest runs for ${Math.max(0, ...ages)} s` : `not all workers of ${host.name} run` };
+        // Between its end and its new start a worker does not run either, for a moment.
+        if (tries >= (state.running ? 15 : 4)) return { holds: true, why: state.running ? `workers of ${host.name} have not restarted: the oldest runs for ${Math.max(0, ...ages)} s` : `not all workers of ${host.name} run` };
         await Context.current().sleep(1_000);
       }
     },

@@ -25,6 +25,8 @@ export interface WebhookProof {
   disabled: string[];
   /** True before the retry of a full run: deliveries that failed in the last 24 h are still to be sent again. */
   retryIsDue: boolean;
+  /** False where nothing may be sent: then only what the tables say counts, and a test that would be needed is 'unknown'. */
+  mayTest: boolean;
   window: SampleWindow;
 }
 
@@ -57,7 +59,7 @@ export function webhookProofActivities({
   scrub: Scrub;
 }) {
   /** What the tables say of one webhook; 'test' if its test must tell. */
-  async function judged({ place, retried, disabled, retryIsDue, window }: WebhookProof, id: string): Promise<Judgement | 'test'> {
+  async function judged({ place, retried, disabled, retryIsDue, mayTest, window }: WebhookProof, id: string): Promise<Judgement | 'test'> {
     const host = hostNamed(hosts, place.host);
     const found = await withDatabase(databaseOf, place, async (client) => ({
       row: await webhookRow(client, id),
@@ -69,6 +71,7 @@ export function webhookProofActivities({
     if (!row) return { kind: 'failing', words: 'there is no such webhook' };
     if (row.active === false) {
       if (!disabled.includes(id)) return { kind: 'failing', words: 'AuthOS has disabled it itself: a person enables it once its endpoint is in order' };
+      if (!mayTest) return { kind: 'mitigated', words: 'disabled; its endpoint is not asked while nothing may be changed' };
       const { ok, words } = await endpoints.endpointTakes({ place, webhook: id });
       return ok ? { kind: 'fine', words: `disabled, and its endpoint takes requests again: ${words}` } : { kind: 'mitigated', words: `disabled, its endpoint does not take requests: ${words}` };
     }
@@ -98,7 +101,9 @@ export function webhookProofActivities({
         const judgements: (Judgement & { id: string })[] = [];
         for (const [index, id] of webhooks.entries()) {
           const judgement = await judged(proof, id);
-          if (judgement !== 'test') judgements.push({ id, ...judgement });
+          const lacksTest = judgement === 'test' && !proof.mayTest;
+          if (lacksTest) judgements.push({ id, kind: 'unknown', words: 'no test is sent while nothing may be changed' });
+          else if (judgement !== 'test') judgements.push({ id, ...judgement });
           else if (index % share !== number % share) judgements.push({ id, kind: 'fine', words: 'no delivery failed' });
           else {
             const test = tested[id] ?? (await testWebhook(commandsOf(place), id, scrub));

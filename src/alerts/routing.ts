@@ -40,6 +40,7 @@ const rules: readonly { alertname: RegExp; runbook: string }[] = [
   { alertname: /SSL|TLS|Certificate|CertExpir/i, runbook: 'sslCertificateExpiry' }, // blackbox_exporter's SSLCertExpiringSoon …
   { alertname: /Web-?_?hook/i, runbook: 'webhookDeliveryFailures' },
   { alertname: /Queue|Failed-?_?Jobs|Jobs-?_?Failed|Horizon/i, runbook: 'failedQueueJobs' },
+  { alertname: /Brute-?_?Force|Failed-?_?(?:Login|Auth)|(?:Login|(?<!O)Auth\w*)-?_?Fail|Suspicious-?_?(?:Login|Ip)|Credential-?_?Stuffing/i, runbook: 'bruteForceAttack' },
   { alertname: /Error-?_?Rate|HighErrors|TooManyErrors|CriticalErrors|5xx/i, runbook: 'highErrorRate' },
   { alertname: /Response-?_?Time|Latency|SlowQuer|SlowRequests|SlowResponse/i, runbook: 'highApiResponseTimes' },
 ];

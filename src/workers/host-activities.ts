@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { artisanActivities } from '../activities/artisan.js';
 import { certbotActivities } from '../activities/certbot.js';
 import { certificateFileActivities } from '../activities/certificate-files.js';
@@ -10,12 +12,17 @@ import { diskStepActivities } from '../activities/disk-steps.js';
 import { envFileActivities } from '../activities/env-file.js';
 import { errorPatternActivities } from '../activities/error-pattern.js';
 import { errorRateActivities } from '../activities/error-rate.js';
+import { evidenceActivities } from '../activities/evidence-copy.js';
 import { failedJobsActivities } from '../activities/failed-jobs.js';
+import { firewallActivities } from '../activities/firewall.js';
 import { firstLookActivities } from '../activities/first-look.js';
 import { authosApi, healthActivities } from '../activities/health-api.js';
 import { hostActivities } from '../activities/host.js';
 import { hostMisconfigured } from '../activities/known-hosts.js';
+import { loginDefenceActivities } from '../activities/login-defence.js';
+import { loginActivities } from '../activities/login-failures.js';
 import { monitoringActivities } from '../activities/monitoring-api.js';
+import { notifyActivities } from '../activities/notify-users.js';
 import { oauthActivities } from '../activities/oauth.js';
 import { oauthKeyActivities } from '../activities/oauth-keys.js';
 import { passportInstallActivities } from '../activities/passport-install.js';
@@ -33,6 +40,7 @@ import { timedRequestActivities } from '../activities/timed-requests.js';
 import { webhookEndpointActivities } from '../activities/webhook-endpoints.js';
 import { webhookProofActivities } from '../activities/webhook-proof.js';
 import { webhookActivities } from '../activities/webhooks.js';
+import { volumeActivities } from '../activities/volume-growth.js';
 import type { Config, EnvironmentConfig } from '../config.js';
 import type { Host } from '../domain/inventory.js';
 import type { Place } from '../domain/place.js';
@@ -72,6 +80,8 @@ export function activitiesOfHost(config: Config): RunbookActivities {
   const artisan = artisanActivities(parts);
   const disk = diskActivities({ hosts, shellOf, apiOf });
   const services = serviceActivities({ hosts, shellOf, apiOf });
+  const ownAddresses = (): string[] => addressesOf(config);
+  const firewall = firewallActivities({ hosts, shellOf, ownAddresses });
   const env = envFileActivities({ hosts, shellOf, services });
   // A test waits for the endpoint, for as long as the webhook allows.
   const commandsOf = (place: Place) => authosApi({ ...addressOf(place), timeoutMs: 60_000 });
@@ -87,6 +97,12 @@ export function activitiesOfHost(config: Config): RunbookActivities {
     ...artisan,
     ...disk,
     ...diskStepActivities({ ...parts, artisan, host, disk, postgres }),
+    ...volumeActivities({ hosts, shellOf }),
+    ...evidenceActivities({ hosts }),
+    ...firewall,
+    ...loginActivities({ hosts, databaseOf, apiOf, scrub, ownAddresses, firewall }),
+    ...loginDefenceActivities({ hosts }),
+    ...notifyActivities({ hosts, shellOf, scrub }),
     ...failedJobsActivities(parts),
     ...certificateActivities({ hosts }),
     ...certbot,
@@ -115,6 +131,16 @@ export function activitiesOfHost(config: Config): RunbookActivities {
     ...databaseServerActivities({ hosts, shellOf, apiOf, adminOf, serverOf: (place) => environmentOf(place).database, services, scrub }),
     ...redisActivities({ hosts, shellOf, apiOf, redisOf, env, scrub }),
   };
+}
+
+/** Addresses that must never be blocked: of this machine, of the hosts, and of what they and we talk to, as far as the config has them. */
+function addressesOf(config: Config): string[] {
+  const interfaces = Object.values(networkInterfaces()).flatMap((list) => list ?? []).map(({ address }) => address);
+  const aliases = Object.values(config.hosts).flatMap((host) => host.aliases);
+  const urls = Object.values(config.environments).flatMap(({ authos, database, redis }) => [authos.url, database?.url.reveal(), redis?.url.reveal()]);
+  const machines = [...urls, config.links.console, config.links.temporalUi].flatMap((url) => (url !== undefined && URL.canParse(url) ? [new URL(url).hostname.replace(/^\[|\]$/g, '')] : []));
+  const temporal = config.temporal.address.replace(/:\d+$/, '');
+  return [...interfaces, ...aliases, ...machines, temporal, config.http.host, config.channels.email?.host ?? ''].filter((text) => isIP(text) !== 0);
 }
 
 /** Every secret that a command's output might show. */

@@ -3,6 +3,7 @@ import type { Condition } from '../activities/known-hosts.js';
 import type { Place } from '../domain/place.js';
 import type { RunInput } from '../domain/messages.js';
 import { clearCacheActs } from './cache-clear.js';
+import { waiting } from './calling.js';
 import { openRun } from './run.js';
 import { act, diagnostic, type Procedure, type Proof, type Scene, step } from './step.js';
 
@@ -150,13 +151,36 @@ const archiveOldData = step({
 
 const increaseDiskSpace = step({
   title: 'Increase Disk Space',
-  acts: [],
-  byHand: 'if the volume can grow: aws ec2 modify-volume, wait until it is optimizing, then grow the partition and the file system by its type',
+  acts: [
+    act({
+      name: 'Grow the volume',
+      risk: 'destructive', // it costs money, and a volume never shrinks
+      command: ({ mount }) => `aws ec2 modify-volume --volume-id <volume of ${mount}> --size <config>; growpart; resize2fs or xfs_growfs, by the type of the file system`,
+      when: {
+        says: 'the config names the volume of this mount and the size that it may have',
+        actLooksToo: true,
+        holds: async (_, scene) => found(scene).volume ?? unknown,
+      },
+      touches: (place) => [...disk(place), `volume@${place.host}`],
+      timeout: { minutes: 10, because: 'one request to AWS, and a file system that grows while it is in use' },
+      async do(on, { place }) {
+        const asked = await on.modifyVolume({ place });
+        if (asked.outcome !== 'done') return asked;
+        // Minutes as a rule; the locks are held as long as the act may take in all.
+        const ready = await waiting(place.host, 'Wait for the volume', 8 * 60_000).volumeIsReady({ place });
+        if (ready.outcome !== 'done') return { ...ready, evidence: `${asked.evidence}; ${ready.evidence}` };
+        const grown = await on.growFileSystem({ place });
+        return { ...grown, evidence: `${asked.evidence}; ${ready.evidence}; ${grown.evidence}` };
+      },
+    }),
+  ],
+  byHand: 'where the config names no volume, and it can grow: aws ec2 modify-volume, wait until it is optimizing, then grow the partition and the file system by its type',
 });
 
 /** What the diagnosis found and the offers need; a step that failed leaves its part unknown, and unknown never holds. */
 interface Facts {
   sessions?: Condition;
+  volume?: Condition;
   commands?: OptionalCommands;
   failedJobs?: FailedJobsFound;
 }

@@ -1,4 +1,5 @@
 /* The runbooks: the workflows of the run worker. */
+export { bruteForceAttack } from './brute-force-attack.js';
 export { cacheSystemFailure } from './cache-system-failure.js';
 export { databaseConnectionFailures } from './database-connection-failures.js';
 export { diskSpaceCritical } from './disk-space-critical.js';

@@ -6,7 +6,7 @@ import { gather, type Gathering } from './asking.js';
 import { callFailure, reading, waiting } from './calling.js';
 import { type Conduct, control, doneLines, head, keepPromise, openConduct, record, tell, tellFound, unlessStopped } from './conduct.js';
 import type { Act, DiagnoseStep, Proof, ResolveStep } from './step.js';
-import { firstLine } from './words.js';
+import { firstLine, skipped } from './words.js';
 
 /** A run of a runbook: the verbs that all runbooks are written in. */
 export interface Run {
@@ -78,6 +78,10 @@ async function find(conduct: Conduct, step: DiagnoseStep): Promise<void> {
     const ended = { act: step.title, risk: step.risk, outcome, startedAt, endedAt: Date.now(), ...(file ? { file } : {}) };
     record(conduct, step.title, 'diagnose', ended);
   };
+  // Looking goes on whatever the mode; what sends or writes does not.
+  if (step.risk !== 'observe' && conduct.mode !== 'automatic') {
+    return put(skipped('mode', `${conduct.mode}: would run ${step.command(conduct.scene.place)} (${step.risk})`));
+  }
   try {
     const finding = await step.find(reading(conduct.scene.place.host, step.title, step.timeout.minutes), conduct.scene);
     conduct.scene.facts[step.title] = finding.data;

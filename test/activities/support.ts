@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
@@ -64,4 +65,23 @@ export function placeOn(host: Host, changes: Partial<Place> = {}): Place {
     ...(mount === undefined ? {} : { mount }),
     ...changes,
   };
+}
+
+/**
+ * Runs a function as an activity that waits by failing, as a worker does: again after the delay that it asks for, with what it put
+ * into its heartbeat.
+ */
+export async function patiently<T>(act: () => Promise<T>): Promise<T> {
+  let heartbeatDetails: unknown;
+  for (let attempt = 1; ; attempt += 1) {
+    const environment = new MockActivityEnvironment({ attempt, heartbeatDetails, currentAttemptScheduledTimestampMs: Date.now() }, { logger: new DefaultLogger('ERROR') });
+    environment.on('heartbeat', (details: unknown) => (heartbeatDetails = structuredClone(details)));
+    try {
+      return (await environment.run(act)) as T;
+    } catch (error) {
+      const { nextRetryDelay, nonRetryable } = error as { nextRetryDelay?: number; nonRetryable?: boolean };
+      if (nextRetryDelay === undefined || nonRetryable === true || attempt > 500) throw error;
+      await delay(Number(nextRetryDelay));
+    }
+  }
 }

@@ -63,8 +63,6 @@ export interface World {
   /** Turns the kill switch, as our HTTP server does. */
   setMode(mode: Mode, scope: string): Promise<SignedAction>;
   client: Client;
-  /** Of the server, for a process of its own. */
-  address: string;
   sent: Sent[];
   /** Called for each message before it is accepted; may throw. */
   onSend: (message: Message) => Promise<void>;
@@ -193,7 +191,6 @@ export async function openWorld({ bundles = testBundles, realTime = false }: Wor
     env,
     reports,
     client,
-    address,
     sent: [],
     async hostWorker(host, activities) {
       const worker = await hostWorker(parts, host, activities);

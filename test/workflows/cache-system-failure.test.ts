@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } 
 import { cacheCold, cacheDown, cacheFull, cachePassword } from '../../sandbox/faults/index.js';
 import type { IncidentView } from '../../src/domain/incident.js';
 import { cacheSystemFailureProcedure as runbook } from '../../src/workflows/cache-system-failure.js';
-import { openRunbookWorld, outcomeOf, type RunbookWorld } from '../support/runbook-world.js';
+import { openRunbookWorld, outcomeOf, type RunbookWorld, type RunOptions } from '../support/runbook-world.js';
 
 let world: RunbookWorld;
 let env: string;
@@ -21,17 +21,17 @@ afterEach(async () => {
   await world.setMode('automatic', 'global');
   await world.authos.valkey.restart(); // empty, with its own settings again
   await world.world.endIncidents();
-  await world.world.env.sleep(60_000); // beyond the budgets of a restart and of cache:clear
 });
 
-const place = { name: 'redis' };
+/** The tests share a host: the budgets of a restart and of cache:clear, which count over all incidents, are of no time here. */
+const run = (options: RunOptions = {}) => world.run(runbook, { place: { name: 'redis' }, times: { budgetWindow: 1 }, ...options });
 const approving = (wanted: string) => (act: string) => (act === wanted ? ('approve' as const) : ('decline' as const));
 const endOf = (view: IncidentView) => view.runs[0]?.end;
 
 describe('Cache System Failure', () => {
   it('restarts a dead Redis on approval, and does not clear what takes no command', async () => {
     await cacheDown().put(world.authos);
-    const { view } = await world.run(runbook, { place, answers: approving('Restart Cache Service') });
+    const { view } = await run({ answers: approving('Restart Cache Service') });
     expect(outcomeOf(view, clearing)).toMatch(/^skipped condition does not hold: the store takes no commands/);
     expect(outcomeOf(view, 'Restart Cache Service')).toMatch(/^done: docker restart -t 120 authos-redis; running/);
     expect(outcomeOf(view, 'Switch to Fallback Driver')).toContain('already recovered');
@@ -42,7 +42,7 @@ describe('Cache System Failure', () => {
   it('clears a full one by itself, since nothing else is in it, and never restarts it', async () => {
     await cacheFull().put(world.authos);
     const { pid } = world.authos.valkey;
-    const { view } = await world.run(runbook, { place });
+    const { view } = await run();
     expect(outcomeOf(view, clearing)).toMatch(/^done/);
     expect(endOf(view)).toBe('recovered');
     expect(view.asks).toEqual([]);
@@ -52,7 +52,7 @@ describe('Cache System Failure', () => {
   it('is mitigated by the fallback, which goes by itself once a person has set the password right', { timeout: 60_000 }, async () => {
     const fault = cachePassword();
     await fault.put(world.authos);
-    const { view, incident } = await world.run(runbook, { place, answers: approving('Switch to Fallback Driver') });
+    const { view, incident } = await run({ answers: approving('Switch to Fallback Driver') });
     expect(outcomeOf(view, 'Restart Cache Service')).toMatch(/^skipped condition does not hold: Redis answers: WRONGPASS/);
     expect(outcomeOf(view, 'Switch to Fallback Driver')).toMatch(/^done: CACHE_STORE=file in \.env, cache\.default is file/);
     expect(endOf(view)).toBe('mitigated');
@@ -70,7 +70,7 @@ describe('Cache System Failure', () => {
 
   it('claims no success when neither restart nor fallback is allowed: declined is declined, and expired is no yes in a Medium incident', async () => {
     await cacheDown().put(world.authos);
-    const { view } = await world.run(runbook, { place, expire: true, answers: (act) => (act === 'Restart Cache Service' ? 'decline' : undefined) });
+    const { view } = await run({ expire: true, answers: (act) => (act === 'Restart Cache Service' ? 'decline' : undefined) });
     expect(outcomeOf(view, 'Restart Cache Service')).toMatch(/^skipped declined/);
     expect(outcomeOf(view, 'Switch to Fallback Driver')).toMatch(/^skipped expired/);
     expect(endOf(view)).toBe('unrecovered');
@@ -89,7 +89,7 @@ describe('Cache System Failure', () => {
       await once(squatter, 'close');
     };
     onTestFinished(free);
-    const { view } = await world.run(runbook, { place, answers: approving('Restart Cache Service') }).finally(free);
+    const { view } = await run({ answers: approving('Restart Cache Service') }).finally(free);
     expect(outcomeOf(view, 'Restart Cache Service')).toMatch(new RegExp(`^failed: .*${port}`, 's'));
     expect(endOf(view)).toBe('unrecovered');
   });
@@ -97,14 +97,14 @@ describe('Cache System Failure', () => {
   it('waits for a cold cache to warm, and does not empty it once more', async () => {
     const fault = cacheCold();
     await fault.put(world.authos);
-    const { view } = await world.run(runbook, { place, alert: { labels: { alertname: 'CacheHitRateLow' } }, times: { settle: 1_000 }, realTime: true });
+    const { view } = await run({ alert: { labels: { alertname: 'CacheHitRateLow' } }, times: { settle: 1_000, budgetWindow: 1 }, realTime: true });
     expect(endOf(view)).toBe('recovered');
     expect(view.runs[0]?.reason).toMatch(/\d+ % hits of \d+ lookups/);
     expect(await fault.over(world.authos)).toMatchObject({ over: true });
   });
 
   it('calls a hit rate that nobody can judge unrecovered, and clears nothing for it', async () => {
-    const { view } = await world.run(runbook, { place, alert: { labels: { alertname: 'x; $(reboot)\n' }, title: 'Cache hit rate < 50%' } });
+    const { view } = await run({ alert: { labels: { alertname: 'x; $(reboot)\n' }, title: 'Cache hit rate < 50%' } });
     expect(outcomeOf(view, clearing)).toMatch(/^skipped condition does not hold: the alert is about the hit rate/);
     expect(endOf(view)).toBe('unrecovered');
     expect(view.runs[0]?.reason).toContain('too few to judge the hit rate');
@@ -113,7 +113,7 @@ describe('Cache System Failure', () => {
   it.each(['observe-only', 'dry-run'] as const)('changes nothing in mode %s', async (mode) => {
     await world.setMode(mode, 'global');
     await cacheDown().put(world.authos);
-    const { view } = await world.run(runbook, { place });
+    const { view } = await run();
     expect(outcomeOf(view, 'Restart Cache Service')).toMatch(new RegExp(`^skipped mode: ${mode}: would run sudo systemctl restart redis`));
     expect(outcomeOf(view, 'Switch to Fallback Driver')).toMatch(new RegExp(`^skipped mode: ${mode}: would run CACHE_STORE=file`));
     expect(endOf(view)).toBe('observed');

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { databaseDown, databaseExhausted } from '../../sandbox/faults/index.js';
 import type { IncidentView } from '../../src/domain/incident.js';
 import { databaseConnectionFailuresProcedure as runbook } from '../../src/workflows/database-connection-failures.js';
-import { openRunbookWorld, outcomeOf, type RunbookWorld } from '../support/runbook-world.js';
+import { openRunbookWorld, outcomeOf, type RunbookWorld, type RunOptions } from '../support/runbook-world.js';
 
 let world: RunbookWorld;
 /** "5 min" are a second here. */
@@ -19,9 +19,10 @@ afterEach(async () => {
   await world.world.endIncidents();
   await writeFile(join(world.authos.postgres.dataFolder, 'postgresql.auto.conf'), '');
   await world.authos.postgres.restart(); // cuts every session that a fault has left
-  await world.world.env.sleep(60_000); // beyond the budget of a restart, which is over all incidents
 });
 
+/** The tests share a host: the budget of a restart, which counts over all incidents, is of no time here. */
+const run = (options: RunOptions = {}) => world.run(runbook, { times: { budgetWindow: 1 }, ...options });
 const approving = (wanted: string) => (act: string) => (act === wanted ? ('approve' as const) : ('decline' as const));
 const endOf = (view: IncidentView) => view.runs[0]?.end;
 
@@ -29,7 +30,7 @@ describe('Database Connection Failures', () => {
   it('restarts a dead PostgreSQL on approval, and closes on its own proof', async () => {
     const fault = databaseDown();
     await fault.put(world.authos);
-    const { view } = await world.run(runbook, { answers: approving('Restart Database Service') });
+    const { view } = await run({ answers: approving('Restart Database Service') });
     expect(outcomeOf(view, 'Restart Database Service')).toMatch(/^done: .*pg_postmaster_start_time\(\) is/s);
     expect(outcomeOf(view, 'Kill Long-Running Queries')).toContain('already recovered');
     expect(endOf(view)).toBe('recovered');
@@ -40,7 +41,7 @@ describe('Database Connection Failures', () => {
 
   it('restarts it without an answer: it is Critical, nobody is there, and our own probe gets no response', async () => {
     await databaseDown().put(world.authos);
-    const { view } = await world.run(runbook, { expire: true });
+    const { view } = await run({ expire: true });
     expect(view.asks[0]?.answer?.answer).toBe('expired');
     expect(outcomeOf(view, 'Restart Database Service')).toMatch(/^done/);
     expect(endOf(view)).toBe('recovered');
@@ -48,7 +49,7 @@ describe('Database Connection Failures', () => {
 
   it('leaves it down when declined, and escalates at once', async () => {
     await databaseDown().put(world.authos);
-    const { view } = await world.run(runbook, { answers: () => 'decline' });
+    const { view } = await run({ answers: () => 'decline' });
     expect(outcomeOf(view, 'Restart Database Service')).toMatch(/^skipped declined/);
     expect(endOf(view)).toBe('unrecovered');
     expect(await databaseDown().over(world.authos)).toMatchObject({ over: false });
@@ -58,7 +59,7 @@ describe('Database Connection Failures', () => {
   it('claims no success for a restart that does not bring it up', async () => {
     await databaseDown().put(world.authos);
     await writeFile(join(world.authos.postgres.dataFolder, 'postgresql.auto.conf'), "shared_preload_libraries = 'there_is_no_such_library'\n");
-    const { view } = await world.run(runbook, { answers: approving('Restart Database Service') });
+    const { view } = await run({ answers: approving('Restart Database Service') });
     expect(outcomeOf(view, 'Restart Database Service')).toMatch(/^failed: .*no response/s);
     expect(endOf(view)).toBe('unrecovered');
     expect(view.level).toBeGreaterThanOrEqual(2);
@@ -69,7 +70,7 @@ describe('Database Connection Failures', () => {
     const fault = exhausted();
     const { pid } = world.authos.postgres;
     await fault.put(world.authos);
-    const { view } = await world.run(runbook, { answers: approving('Kill Long-Running Queries') });
+    const { view } = await run({ answers: approving('Kill Long-Running Queries') });
     expect(outcomeOf(view, 'Restart Database Service')).toMatch(/^skipped condition does not hold: accepting/);
     expect(outcomeOf(view, 'Kill Long-Running Queries')).toMatch(/^done: \d+ of \d+ sessions ended/);
     expect(outcomeOf(view, 'Write a higher max_connections')).toMatch(/^skipped/);
@@ -82,7 +83,7 @@ describe('Database Connection Failures', () => {
   it('ends nobody when the question expires: a full server answers, so it is not down', async () => {
     const fault = exhausted();
     await fault.put(world.authos);
-    const { view } = await world.run(runbook, { expire: true, automation: { destructive: 'never' } });
+    const { view } = await run({ expire: true, automation: { destructive: 'never' } });
     expect(outcomeOf(view, 'Kill Long-Running Queries')).toMatch(/^skipped expired/);
     expect(outcomeOf(view, 'Write a higher max_connections')).toMatch(/^skipped mode/);
     expect(endOf(view)).toBe('unrecovered');
@@ -93,7 +94,7 @@ describe('Database Connection Failures', () => {
     const fault = exhausted();
     await fault.put(world.authos);
     const allowed = ['Write a higher max_connections', 'Restart the database, so that it counts'];
-    const { view } = await world.run(runbook, { answers: (act) => (allowed.includes(act) ? 'approve' : 'decline') });
+    const { view } = await run({ answers: (act) => (allowed.includes(act) ? 'approve' : 'decline') });
     expect(outcomeOf(view, allowed[0]!)).toMatch(/^done: .*pending_restart is true/);
     expect(outcomeOf(view, allowed[1]!)).toMatch(/^done: .*pg_postmaster_start_time/s);
     const [row] = await world.authos.sql<{ n: string }>("select current_setting('max_connections') as n");
@@ -105,7 +106,7 @@ describe('Database Connection Failures', () => {
   it.each(['observe-only', 'dry-run'] as const)('changes nothing in mode %s, and says what it would do', async (mode) => {
     await world.setMode(mode, 'global');
     await databaseDown().put(world.authos);
-    const { view } = await world.run(runbook);
+    const { view } = await run();
     expect(outcomeOf(view, 'Restart Database Service')).toMatch(new RegExp(`^skipped mode: ${mode}: would run sudo systemctl restart postgresql`));
     expect(view.asks).toEqual([]);
     expect(endOf(view)).toBe('observed');

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { badDeployment } from '../../sandbox/faults/bad-deployment.js';
 import { git } from '../../sandbox/faults/repository.js';
 import type { IncidentView } from '../../src/domain/incident.js';
@@ -14,6 +14,8 @@ beforeAll(async () => {
   await fault.put(world.authos);
 });
 afterAll(() => world?.close());
+// What runs here are programs and restarts: on a busy machine they take their time.
+vi.setConfig({ testTimeout: 90_000 });
 afterEach(() => world.setMode('automatic', 'global'));
 
 const place = { name: 'production' };

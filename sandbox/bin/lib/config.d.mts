@@ -17,6 +17,7 @@ export interface RunningConfig {
   };
   directory: { cache_seconds: number };
   logging: { default: string; format: string };
+  mail: { default: string; host: string; port: number; from: string };
   queue: { default: string; connections: Record<string, { driver: string; retry_after?: number }> };
   reports: { folder: string };
   session: { driver: string; files: string };

@@ -55,6 +55,7 @@ export function configFromEnv(root) {
     },
     directory: { cache_seconds: Number(env.DIRECTORY_CACHE_SECONDS ?? 300) },
     logging: { default: env.LOG_CHANNEL ?? 'stack', format: env.LOG_FORMAT ?? 'line' },
+    mail: { default: env.MAIL_MAILER ?? 'log', host: env.MAIL_HOST ?? '127.0.0.1', port: Number(env.MAIL_PORT ?? 2525), from: env.MAIL_FROM_ADDRESS ?? 'no-reply@authos.test' },
     passport: { private_key: env.PASSPORT_PRIVATE_KEY ?? null, public_key: env.PASSPORT_PUBLIC_KEY ?? null },
     queue: {
       default: env.QUEUE_CONNECTION ?? 'database',

@@ -2,6 +2,7 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { openCache } from '../cache.mjs';
 import { withDatabase } from '../database.mjs';
 import { hasJob } from '../jobs.mjs';
+import { hasMail, sendMail } from '../mail.mjs';
 import { fromJson, text, toJson } from './evaluate.mjs';
 
 /** The functions of PHP and Laravel that code given to tinker may call here, over the running config and the real cache. */
@@ -27,12 +28,16 @@ export function laravelFunctions(config) {
     random_bytes: (length) => randomBytes(length).toString('latin1'),
     bin2hex: (bytes) => Buffer.from(bytes, 'latin1').toString('hex'),
     is_object: (value) => value !== null && typeof value === 'object' && !(value instanceof Map),
-    /** Of the application's classes there are its jobs. */
+    /** Of the application's classes there are its jobs and its mail. */
     new: (name) => {
-      if (!hasJob(name)) throw new Error(`Class "${name}" not found`);
+      if (!hasJob(name) && !hasMail(config, name)) throw new Error(`Class "${name}" not found`);
       return { class: name };
     },
-    class_exists: (name) => hasJob(text(name)),
+    class_exists: (name) => hasJob(text(name)) || hasMail(config, text(name)),
+    base64_decode: (data) => Buffer.from(text(data), 'base64').toString('utf8'),
+    'app\\models\\user::count': () => withDatabase(config, async (client) => (await client.query('select count(*)::int as count from users')).rows[0].count),
+    'app\\models\\user::where': (column, value) => ({ first: () => firstUser(config, text(column), text(value)) }),
+    'illuminate\\support\\facades\\mail::to': (user) => ({ send: (mail) => sendMail(config, user, mail) }),
     app: (name) => {
       if (name === 'queue') return { pushOn: (queue, job) => push(config, text(queue), job) };
       if (name !== 'db') throw new Error(`Target class [${text(name)}] does not exist.`);
@@ -40,6 +45,12 @@ export function laravelFunctions(config) {
     },
     now: () => ({ toIso8601String: () => new Date().toISOString() }),
   };
+}
+
+/** A row of users, or null. The value is a bound parameter, as Eloquent's are; what PostgreSQL says of it is thrown. */
+function firstUser(config, column, value) {
+  if (column !== 'email') throw new Error(`The sandbox's users are found by email only, not by ${column}`);
+  return withDatabase(config, async (client) => (await client.query('select id, name, email from users where email = $1 limit 1', [value])).rows[0] ?? null);
 }
 
 /** Puts a job on a queue of the database, and gives the id of its row. */
