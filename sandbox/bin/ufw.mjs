@@ -44,8 +44,13 @@ function positionOf(position, { from }) {
   return index;
 }
 
-const same = (a, b) => a.action === b.action && a.from === b.from && a.ports === b.ports && a.proto === b.proto;
-const marked = (text, { from }) => (familyOf(from) === 'v6' ? `${text} (v6)` : text);
+function same(a, b) {
+  return a.action === b.action && a.from === b.from && a.ports === b.ports && a.proto === b.proto;
+}
+
+function marked(text, { from }) {
+  return familyOf(from) === 'v6' ? `${text} (v6)` : text;
+}
 
 function add(rule, doing, placeOf) {
   const rules = state[familyOf(rule.from)];

@@ -48,7 +48,9 @@ export async function openEndpoint(authos: Authos, { host = '127.0.0.1' }: { hos
     await once(server, 'listening');
     return (server.address() as AddressInfo).port;
   };
+  const ending = (): void => void close();
   const close = async (): Promise<void> => {
+    authos.closing.removeEventListener('abort', ending);
     const { server } = state;
     state.server = undefined;
     if (!server) return;
@@ -56,7 +58,7 @@ export async function openEndpoint(authos: Authos, { host = '127.0.0.1' }: { hos
     await new Promise<void>((resolve) => server.close(() => resolve()));
   };
   const port = await listen(0);
-  authos.closing.addEventListener('abort', () => void close(), { once: true });
+  authos.closing.addEventListener('abort', ending, { once: true });
   return {
     url: `http://${host}:${port}/hooks`,
     secret,
@@ -71,7 +73,10 @@ export async function openEndpoint(authos: Authos, { host = '127.0.0.1' }: { hos
       return state.requests;
     },
     close,
-    reopen: async () => void (await listen(port)),
+    async reopen() {
+      await listen(port);
+      authos.closing.addEventListener('abort', ending, { once: true });
+    },
   };
 }
 

@@ -128,7 +128,11 @@ async function withUfw(host: Host, shell: Shell, command: string[], addresses: s
     const now = said.exitCode === 0 ? await ufw.rules() : { unknown: commandsWords('ufw prepend', said) };
     const is = 'unknown' in now ? { wrong: now.unknown } : placed(now, address);
     if (is === 'in force') result.done.push(`${address}: ${said.stdout.trim().split('\n')[0] ?? ''}`);
-    else result.problems.push(`${address}: ${is === 'absent' ? `ufw said ${JSON.stringify(said.stdout.trim())}, but the rule is not there` : is.wrong}`);
+    else {
+      // What was never made need not be lifted, and must not be looked for.
+      if (was === 'absent' && (is === 'absent' || said.exitCode !== 0)) await changeBlocks(host, (blocks) => void delete blocks[address]);
+      result.problems.push(`${address}: ${is === 'absent' ? `ufw said ${JSON.stringify(said.stdout.trim())}, but the rule is not there` : is.wrong}`);
+    }
   }
   return result;
 }

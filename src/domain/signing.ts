@@ -1,11 +1,15 @@
-import { ed25519 } from '@noble/curves/ed25519.js';
+import * as ed25519 from '@noble/ed25519';
+import { sha512 } from '@noble/hashes/sha2.js';
 import { signedText } from './action.js';
 import type { SignedAction } from './action.js';
 
 /*
- * Ed25519 in plain JavaScript, because workflow code verifies too and may not import node:crypto. The seed is known to the
+ * Ed25519 in plain JavaScript, because workflow code verifies too and may not import node:crypto. The small library of its
+ * authors: each incident loads it anew, before its first page. The seed is known to the
  * HTTP server only; incidents carry the public keys.
  */
+
+ed25519.hashes.sha512 = sha512;
 
 /** The action with its signature over `signedText`. `seed` is 32 bytes; the same action and seed give the same signature. */
 export function sign(action: Omit<SignedAction, 'signature'>, seed: Uint8Array): SignedAction {

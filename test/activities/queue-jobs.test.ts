@@ -30,9 +30,18 @@ describe('looking at failed jobs', () => {
     expect(await counts()).toMatchObject({ failed: 5, olderThanADay: 2, othersFailed: 4 });
   });
 
-  it.each(['$(reboot)', "'; drop table failed_jobs; --", '<?php system("id"); ?>', '../../etc/passwd', 'a\u0007\u001b[2Jb', '\\"', 'x'.repeat(10_000), '\n\nFatal'])(
-    'shows an exception that says %j on one short line, and groups by class',
-    async (words) => {
+  it.each([
+    ['a shell command', '$(reboot)'],
+    ['SQL', "'; drop table failed_jobs; --"],
+    ['PHP', '<?php system("id"); ?>'],
+    ['a path', '../../etc/passwd'],
+    ['control characters', 'a\u0007\u001b[2Jb'],
+    ['quotes', '\\"'],
+    ['10 kB', 'x'.repeat(10_000)],
+    ['lines', '\n\nFatal'],
+  ])(
+    'shows an exception that holds %s on one short line, and groups by class',
+    async (_, words) => {
       await failedJobs(world.authos, { queue: 'default', count: 2, job: `App\\Jobs\\Odd${words.slice(0, 20)}`, exception: `InvalidArgumentException: ${words}` });
       const { evidence, data } = await inActivity(() => on().inspectFailedJobs(place()));
       expect(data.groups).toMatchObject([{ exception: 'InvalidArgumentException', count: 2 }]);
@@ -93,7 +102,8 @@ describe('retrying', () => {
     const mail = { ...world.place, queue: 'mail' };
     const ids = await failedJobs(world.authos, { queue: 'mail', count: 1, job: testJob, exception: 'RuntimeException: x' });
     await inActivity(() => on().retryJobs({ place: mail, ids }));
-    expect(await patiently(() => on().followJobs({ place: mail, ids, until: Date.now() + 300, every: 50 }))).toEqual({ passed: 0, failedAgain: [], waiting: ids });
+    const until = Date.now() + 300;
+    expect(await patiently(() => on().followJobs({ place: mail, ids, until, every: 50 }))).toEqual({ passed: 0, failedAgain: [], waiting: ids });
   });
 
   it('runs the test job of the application on the queue', async () => {

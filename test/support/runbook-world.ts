@@ -97,10 +97,12 @@ export async function openRunbookWorld(options: Partial<AuthosOptions> = {}): Pr
 
 async function run(world: World, authos: Authos, procedure: Procedure, { place, alert, answers, automation, times, expire, realTime, until }: RunOptions = {}): Promise<{ view: IncidentView; incident: TestIncident }> {
   const { mount: _, ...here } = authos.inventory().place;
+  // Short where questions are to expire: while a task is open anywhere the clock is not skipped, and the wait is a real one.
+  const used = { ...quickTimes, ...(expire ? { approvalExpires: 5_000 } : {}), ...times };
   const incident = await world.open({
     runbook: procedure,
     runs: procedure.type,
-    start: { place: { ...here, name: here.database ?? here.name, ...place }, times: { ...quickTimes, ...times }, automation: automation ?? {} },
+    start: { place: { ...here, name: here.database ?? here.name, ...place }, times: used, automation: automation ?? {} },
     ...(alert ? { alert } : {}),
   });
   const answered = new Set<string>();
@@ -116,7 +118,7 @@ async function run(world: World, authos: Authos, procedure: Procedure, { place, 
       answered.add(ask.id);
       if (said === 'approve') await incident.act({ kind: 'approve', ask: ask.id });
       else if (said === 'decline') await incident.act({ kind: 'decline', ask: ask.id, reason: 'no' });
-      else await world.env.sleep((times?.approvalExpires ?? quickTimes.approvalExpires) + 1_000);
+      else await world.env.sleep(used.approvalExpires + 500);
     }
     await (realTime ? delay(50) : world.env.sleep(50));
   }

@@ -1,4 +1,4 @@
-import { ed25519 } from '@noble/curves/ed25519.js';
+import { utils as ed25519 } from '@noble/ed25519';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { IncidentView } from '../../src/domain/incident.js';
 import type { StepOutcome } from '../../src/domain/step.js';
@@ -29,7 +29,7 @@ describe('a question', () => {
     expect(await incident.refused({ kind: 'approve', ask: '7.7' })).toBe('there is no question 7.7; open: 1.1');
 
     const approval = { kind: 'approve', ask: '1.1' } as const;
-    for (const foreign of [incident.sign(approval, { seed: ed25519.utils.randomSecretKey() }), incident.sign(approval, { incidentId: 'another' }), { ...incident.sign(approval), person: 'mallory' }]) {
+    for (const foreign of [incident.sign(approval, { seed: ed25519.randomSecretKey() }), incident.sign(approval, { incidentId: 'another' }), { ...incident.sign(approval), person: 'mallory' }]) {
       expect(await incident.refused(foreign)).toContain('approve needs a person that our server knows');
     }
     await incident.signal('approve', { ask: '1.1' });
