@@ -63,7 +63,7 @@ export function bruteForceAttack(name: keyof typeof kinds = 'brute-force'): Faul
       act === 'Block suspicious addresses'
         ? { approve: false, reason: 'that is our own office' }
         : act === 'Lower RATE_LIMIT_AUTH' || act === 'Mail the owners of targeted accounts'
-          ? { approve: true, reason: '' }
+          ? { approve: false, reason: 'first see who else turns up' }
           : undefined,
   };
 }

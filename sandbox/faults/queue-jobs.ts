@@ -40,7 +40,7 @@ export function queueStaleWorkers({ jobs = 120 }: QueueFaultOptions = {}): Fault
       await rename(reports, moved);
       const env = join(authos.root, '.env');
       await writeFile(env, (await readFile(env, 'utf8')).replace('REPORTS_FOLDER=reports', 'REPORTS_FOLDER=reports-2026'));
-      for (let id = 0; id < jobs; id += 1) await dispatch(authos, 'App\\Jobs\\WriteReport', { id });
+      await dispatch(authos, 'App\\Jobs\\WriteReport', Array.from({ length: jobs }, (_, id) => ({ id })));
       await until(authos, async () => (await countOf(authos, 'default')) === jobs + oldJobs);
     },
     alert: (authos) => alert(authos),
@@ -71,7 +71,7 @@ export function queuePoisonJobs({ jobs = 110 }: QueueFaultOptions = {}): Fault {
     needs: needs(),
     async put(authos) {
       await othersJobs(authos);
-      for (let id = 0; id < jobs; id += 1) await dispatch(authos, 'App\\Jobs\\ImportUsers', { rows: `${hostile} ${id}` });
+      await dispatch(authos, 'App\\Jobs\\ImportUsers', Array.from({ length: jobs }, (_, id) => ({ rows: `${hostile} ${id}` })));
       await until(authos, async () => (await countOf(authos, 'default')) === jobs);
     },
     alert: (authos) => alert(authos),
@@ -99,7 +99,7 @@ export function queueWorkersStopped({ jobs = 10 }: QueueFaultOptions = {}): Faul
     async put(authos) {
       await supervisorOf(authos).stop();
       await othersJobs(authos);
-      for (let id = 0; id < jobs; id += 1) await dispatch(authos, 'App\\Jobs\\SendNotification', { ms: 5 });
+      await dispatch(authos, 'App\\Jobs\\SendNotification', Array.from({ length: jobs }, () => ({ ms: 5 })));
       // Long enough at the pace of a drill, whose minute has 2 s.
       await delay(11_000, undefined, { signal: authos.closing });
     },
@@ -126,7 +126,7 @@ export function queueOverwhelmed({ jobs = 20 }: QueueFaultOptions = {}): Fault {
       const startedAt = Date.now();
       const grow = async (): Promise<void> => {
         const wanted = jobs + Math.floor((Date.now() - startedAt) / 1_500);
-        for (let at = await pendingOf(authos); at < wanted; at += 1) await dispatch(authos, job, { ms: 300 });
+        await dispatch(authos, job, Array.from({ length: Math.max(0, wanted - (await pendingOf(authos))) }, () => ({ ms: 300 })));
       };
       await grow();
       // The burst goes on, whatever one worker does, until there are more.
@@ -148,14 +148,16 @@ export function queueOverwhelmed({ jobs = 20 }: QueueFaultOptions = {}): Fault {
   };
 }
 
-/** Puts a job on the queue, as the application does. Resolves to its uuid. */
-export async function dispatch(authos: Authos, job: string, data: object, queue = 'default'): Promise<string> {
-  const uuid = randomUUID();
+/** Puts a job for each of `data` on the queue, as the application does. Resolves to their uuids. */
+export async function dispatch(authos: Authos, job: string, data: object[], queue = 'default'): Promise<string[]> {
+  const ids = data.map(() => randomUUID());
+  const payloads = data.map((one, at) => JSON.stringify({ uuid: ids[at], displayName: job, maxTries: null, data: one }));
   await authos.sql(
-    "insert into jobs (queue, payload, attempts, available_at, created_at) values ($1, $2, 0, extract(epoch from now())::int, extract(epoch from now())::int)",
-    [queue, JSON.stringify({ uuid, displayName: job, maxTries: null, data })],
+    `insert into jobs (queue, payload, attempts, available_at, created_at)
+     select $1, payload, 0, extract(epoch from now())::int, extract(epoch from now())::int from unnest($2::text[]) payload`,
+    [queue, payloads],
   );
-  return uuid;
+  return ids;
 }
 
 export interface FailedJobs {
@@ -171,13 +173,13 @@ export interface FailedJobs {
 
 /** Puts rows of failed jobs there, as workers of the past have left them. Resolves to their uuids. */
 export async function failedJobs(authos: Authos, { queue, count, from = 0, job, exception, age = '1 hour' }: FailedJobs): Promise<string[]> {
-  const ids: string[] = [];
-  for (let at = 0; at < count; at += 1) {
-    const uuid = randomUUID();
-    ids.push(uuid);
-    const payload = JSON.stringify({ uuid, displayName: job, maxTries: null, data: { id: from + at } });
-    await authos.sql("insert into failed_jobs (uuid, connection, queue, payload, exception, failed_at) values ($1, 'database', $2, $3, $4, localtimestamp - $5::interval)", [uuid, queue, payload, exception, age]);
-  }
+  const ids = Array.from({ length: count }, () => randomUUID());
+  const payloads = ids.map((uuid, at) => JSON.stringify({ uuid, displayName: job, maxTries: null, data: { id: from + at } }));
+  await authos.sql(
+    `insert into failed_jobs (uuid, connection, queue, payload, exception, failed_at)
+     select uuid, 'database', $1, payload, $4, localtimestamp - $5::interval from unnest($2::text[], $3::text[]) as job (uuid, payload)`,
+    [queue, ids, payloads, exception, age],
+  );
   return ids;
 }
 

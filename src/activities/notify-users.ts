@@ -22,12 +22,13 @@ const longestEmail = 254;
  * the database as a bound parameter. To whom the mail goes is what the users table says, never the log.
  */
 const code = `(function () {
-  if (! class_exists('App\\\\Mail\\\\SecurityAlertMail')) return 'no mail';
   $user = App\\Models\\User::where('email', base64_decode(getenv('RESPONDER_EMAIL')))->first();
   if (is_null($user)) return 'no user';
   Illuminate\\Support\\Facades\\Mail::to($user)->send(new App\\Mail\\SecurityAlertMail());
   return 'sent';
 })()`;
+
+const hasMail = `class_exists('App\\\\Mail\\\\SecurityAlertMail')`;
 
 /** Mails the owners of targeted accounts, through the application. */
 export function notifyActivities({ hosts, shellOf, scrub }: { hosts: readonly Host[]; shellOf: (host: Host) => Shell; scrub: Scrub }) {
@@ -40,6 +41,10 @@ export function notifyActivities({ hosts, shellOf, scrub }: { hosts: readonly Ho
       if (!/^[A-Za-z0-9-]{1,64}$/.test(incident)) throw badInput(`no id of an incident: ${JSON.stringify(incident)}`);
       if (!Array.isArray(emails) || emails.length > noticesAtMost) throw badInput(`at most ${noticesAtMost} accounts at once, not ${emails.length}`);
       const host = hostNamed(hosts, place.host);
+      // Before anybody counts as told.
+      const mail = await tinkerJson({ host, shell: shellOf(host) }, hasMail);
+      if ('unknown' in mail) return { outcome: 'failed', evidence: `nobody told: ${outsideText(mail.unknown, scrub, 500)}` };
+      if (mail.value !== true) return { outcome: 'failed', evidence: 'nobody told: the application has no App\\Mail\\SecurityAlertMail' };
       const told = await toldBefore(host, incident);
       const counts = { sent: 0, before: 0, nobody: 0 };
       const problems: string[] = [];
@@ -59,7 +64,7 @@ export function notifyActivities({ hosts, shellOf, scrub }: { hosts: readonly Ho
         if ('value' in said && said.value === 'sent') counts.sent += 1;
         else if ('value' in said && said.value === 'no user') counts.nobody += 1;
         else {
-          const why = 'unknown' in said ? said.unknown : said.value === 'no mail' ? 'the application has no App\\Mail\\SecurityAlertMail' : String(said.value);
+          const why = 'unknown' in said ? said.unknown : String(said.value);
           problems.push(`${outsideText(email, scrub, 80)}: ${outsideText(why, scrub, 300)}`);
           break; // what fails for one fails for all, and each try starts PHP
         }

@@ -67,13 +67,16 @@ export function redisActivities({
     return { host, shell: shellOf(host) };
   }
 
-  /** A value is put, read and forgotten by the application, in its default store or a named one of our own config. */
-  async function applicationTrip(place: Place, store?: string): Promise<ApplicationTrip> {
+  /** A value is put, read and forgotten by the application, in its default store or a named one of our own config; and which is in force. */
+  async function applicationTrip(place: Place, store?: string): Promise<ApplicationTrip & { running?: string }> {
     const cache = store === undefined ? 'cache()' : `cache()->store('${storeName(store)}')`;
     const read = await tinkerJson(at(place), roundTrip(cache));
-    if (!('unknown' in read)) return read.value === true ? { kind: 'works', words: 'a value came back' } : { kind: 'fails', words: 'a value did not come back' };
-    const boots = await tinkerJson(at(place), 'true');
-    return 'unknown' in boots ? { kind: 'unknown', words: `artisan does not run: ${boots.unknown}` } : { kind: 'fails', words: read.unknown };
+    if (!('unknown' in read)) {
+      const { same, running } = (read.value ?? {}) as { same?: unknown; running?: unknown };
+      return { kind: same === true ? 'works' : 'fails', words: same === true ? 'a value came back' : 'a value did not come back', ...named(running) };
+    }
+    const boots = await tinkerJson(at(place), "config('cache.default')");
+    return 'unknown' in boots ? { kind: 'unknown', words: `artisan does not run: ${boots.unknown}` } : { kind: 'fails', words: read.unknown, ...named(boots.value) };
   }
 
   async function ourTrip(place: Place): Promise<RedisTrip | undefined> {
@@ -81,14 +84,9 @@ export function redisActivities({
     return target && redisTrip(target);
   }
 
-  async function running(place: Place): Promise<string | undefined> {
-    const read = await tinkerJson(at(place), "config('cache.default')");
-    return 'value' in read && typeof read.value === 'string' ? read.value : undefined;
-  }
-
   async function look(place: Place): Promise<CacheLook> {
-    const [application, redis, store] = await Promise.all([applicationTrip(place), ourTrip(place), running(place)]);
-    return { application, ...(redis ? { redis } : {}), ...(store === undefined ? {} : { running: store }) };
+    const [{ running, ...application }, redis] = await Promise.all([applicationTrip(place), ourTrip(place)]);
+    return { application, ...(redis ? { redis } : {}), ...named(running) };
   }
 
   async function counters(place: Place): Promise<CacheCounters | { unknown: string }> {
@@ -283,8 +281,13 @@ const roundTrip = (cache: string): string => `(function () {
   ${cache}->put($k, $k, 60);
   $v = ${cache}->get($k);
   ${cache}->forget($k);
-  return $v === $k;
+  return ['same' => $v === $k, 'running' => config('cache.default')];
 })()`;
+
+/** The store in force, where the application says it. */
+function named(running: unknown): { running?: string } {
+  return typeof running === 'string' ? { running } : {};
+}
 
 /* Fixed code; of the store only what holds no password. */
 const configuration = `(function () {

@@ -13,6 +13,8 @@ export type Blockable = { address: string; family: 4 | 6 } | { never: string };
 
 type Network = [ipaddr.IPv4 | ipaddr.IPv6, number];
 
+const usualIpv4 = /^(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3}$/;
+
 /** Documentation's networks: nobody is there, so drills can use them. */
 const examples = ['192.0.2.0/24', '198.51.100.0/24', '203.0.113.0/24', '2001:db8::/32'];
 
@@ -45,6 +47,8 @@ export function isIn(networks: readonly string[], text: string): boolean {
 
 /** An address in its one usual form, an IPv4 address in IPv6's clothes as IPv4: for counting. Undefined for anything else. */
 export function sameAddress(text: string): string | undefined {
+  // Most are written so already, and logs have millions.
+  if (usualIpv4.test(text)) return text;
   const address = exactAddress(text);
   return address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress() ? address.toIPv4Address().toString() : address?.toString();
 }

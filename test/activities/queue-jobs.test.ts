@@ -164,7 +164,7 @@ describe('the number of workers', () => {
 
   it('is raised only where pending jobs have grown and wait', async () => {
     expect(await inActivity(() => on().moreWorkersHelp({ ...place(), pendingBefore: 0, minute: 50 }))).toMatchObject({ holds: false, from: 1, to: 2 });
-    for (let n = 0; n < 4; n += 1) await dispatch(world.authos, 'App\\Jobs\\SendNotification', { ms: 1_500 });
+    await dispatch(world.authos, 'App\\Jobs\\SendNotification', Array.from({ length: 4 }, () => ({ ms: 1_500 })));
     await expect.poll(() => inActivity(() => on().moreWorkersHelp({ ...place(), pendingBefore: 1, minute: 50 })), { timeout: 5_000 }).toMatchObject({ holds: true, to: 2 });
     expect(await inActivity(() => on().moreWorkersHelp({ ...place(), pendingBefore: 10, minute: 50 }))).toMatchObject({ holds: false });
   });
@@ -198,7 +198,7 @@ describe('the proof', () => {
 
   it('does not hold while a job waits that nobody takes', async () => {
     const mail = { ...world.place, queue: 'mail' };
-    await dispatch(world.authos, testJob, {}, 'mail');
+    await dispatch(world.authos, testJob, [{}], 'mail');
     await expect.poll(() => inActivity(() => on().proveQueue({ place: mail, failedAtMost: 100, before: { newestId: '0', pending: 1 }, retried: [], minute: 100, window: look })), { timeout: 5_000 }).toMatchObject({
       kind: 'not recovered',
       evidence: expect.stringContaining('the oldest job has waited'),

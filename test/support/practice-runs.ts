@@ -109,3 +109,6 @@ export async function throwing(): Promise<void> {
 export async function hanging(): Promise<void> {
   await condition(() => false);
 }
+
+/** The same under names that a cause and its symptoms have. */
+export { practice as databaseConnectionFailures, practice as highErrorRate };

@@ -241,6 +241,7 @@ export async function openWorld({ bundles = testBundles, realTime = false }: Wor
       zero.set(start.id, { at, minute: start.times.minute });
       const handle = await client.workflow.signalWithStart('incident', {
         workflowId, taskQueue: queues.incidents, args: [start], signal: 'alert', signalArgs: [alert],
+        memo: { incidentId: start.id, openedAt: at, environment: start.place.environment, title: runbook.title },
         typedSearchAttributes: [{ key: searchAttributes.runbook, value: type }],
       });
       const signed: TestIncident['sign'] = (action, { person = 'alice', seed: key = seed, incidentId = start.id } = {}) =>

@@ -4,8 +4,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { failedJobs, queueOverwhelmed, queuePoisonJobs, queueStaleWorkers } from '../../sandbox/faults/queue-jobs.js';
 import { failedQueueJobsProcedure as runbook } from '../../src/workflows/failed-queue-jobs.js';
 import { openRunbookWorld, outcomeOf, type RunbookWorld, type RunOptions } from '../support/runbook-world.js';
+import type { TestIncident } from '../support/world.js';
 
 let world: RunbookWorld;
+let opened: TestIncident | undefined;
 const young = 'Retry the jobs that failed in the last 24 h';
 const old = 'Retry older failed jobs';
 const clearAll = 'Clear all failed jobs of the queue';
@@ -15,12 +17,27 @@ beforeAll(async () => {
 });
 afterAll(() => world?.close());
 afterEach(async () => {
+  await over();
   await world.setMode('automatic', 'global');
   await world.authos.sql('truncate jobs, failed_jobs');
 });
 
 // Workers and database keep real time, and so must the clock that judges them. A minute has 200 ms.
-const run = (options: RunOptions = {}) => world.run(runbook, { realTime: true, place: { name: 'default' }, ...options });
+async function run(options: RunOptions = {}) {
+  const result = await world.run(runbook, { realTime: true, place: { name: 'default' }, ...options });
+  opened = result.incident;
+  return result;
+}
+
+/** An open incident goes on with its checks and its next run, and would meet the next test. */
+async function over(): Promise<void> {
+  const incident = opened;
+  opened = undefined;
+  if (!incident || (await incident.view()).state === 'closed') return;
+  await incident.act({ kind: 'resolve', reason: 'the test is over' });
+  await incident.until(({ state }) => state === 'closed', 'its close');
+}
+
 const failed = async (queue = 'default'): Promise<number> => (await world.authos.sql('select 1 from failed_jobs where queue = $1', [queue])).length;
 const exports = (): Promise<string[]> => readdir(join(world.authos.archive, 'failed-jobs')).catch(() => []);
 
@@ -78,7 +95,7 @@ describe('failed queue jobs', () => {
     const fault = queueOverwhelmed();
     await fault.put(world.authos);
     // Real jobs need more of a minute than 200 ms.
-    const { view } = await run({ answers: (act) => (act === 'Increase Worker Processes' ? 'approve' : 'decline'), times: { minute: 1_500, settleRestart: 7_000 } });
+    const { view } = await run({ answers: (act) => (act === 'Increase Worker Processes' ? 'approve' : 'decline'), times: { minute: 1_500, settle: 3_000, settleRestart: 7_000 } });
     expect(outcomeOf(view, 'Increase Worker Processes')).toContain('numprocs of authos-workers: 1 → 2; 2 run');
     expect(view.undos).toMatchObject([{ title: 'Write numprocs = 1 back', state: 'done' }]);
     expect(view.runs[0]?.end).toBe('recovered');
@@ -102,7 +119,7 @@ describe('failed queue jobs', () => {
     await world.authos.supervisor?.stop();
     await world.authos.postgres.stop();
     try {
-      const { view } = await run({ answers: () => 'approve' });
+      const { view } = await run({ answers: () => 'approve', realTime: false });
       expect(view.runs[0]?.end).toBe('unrecovered');
       expect(outcomeOf(view, young)).toContain('failed');
       expect(outcomeOf(view, 'Increase Worker Processes')).toContain('skipped condition does not hold');

@@ -1,5 +1,4 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { scaled, standardTimes } from '../../src/domain/times.js';
 import { hostNeeding, over, practiceHost } from '../support/practice-host.js';
 import { openWorld, type World } from '../support/world.js';
 
@@ -59,15 +58,5 @@ describe('an incident whose run', () => {
     expect(incident.paged().filter((page) => page.startsWith('2/'))).toEqual(['2/0.0 engineering-manager @ 15']);
     expect(await incident.refused({ kind: 'stop', reason: 'again' })).toMatch(/no run is going on|run/);
     expect(host.did).toEqual([]);
-  });
-
-  // Last in this file: its task fails for ever, and while it does the server's clock can't be skipped.
-  it('cannot even be loaded pages and escalates in the same way', async () => {
-    const incident = await world.open({ runs: 'notInTheBundle', start: { times: scaled(standardTimes, 1 / 300) } });
-    const view = await incident.until(({ runs, pages }) => runs[0]?.end === 'failed' && pages.some(({ key }) => key.includes('/2/0.0/')), 'the escalation');
-    expect(view.runs[0]?.reason).toContain('nothing was heard of it');
-    expect(view.pages.map(({ key }) => key.split('/').slice(1).join('/'))).toEqual(
-      expect.arrayContaining(['1/0.0/ops-primary', '1/0.0/infra', '1/0.0-secondary/ops-secondary', '2/0.0/engineering-manager']),
-    );
   });
 });

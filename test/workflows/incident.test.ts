@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { notYet, over, practiceHost } from '../support/practice-host.js';
+import { over, practiceHost } from '../support/practice-host.js';
 import { openWorld, type World } from '../support/world.js';
 
 describe('an incident, end to end on skipped time', () => {
@@ -29,4 +29,3 @@ describe('an incident, end to end on skipped time', () => {
     expect(world.reports.get(incident.start.id)?.closedAs).toBe('recovered');
   });
 });
-void notYet;

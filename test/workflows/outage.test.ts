@@ -40,6 +40,17 @@ describe('after an outage of all workers', () => {
   });
 });
 
+describe('an incident whose run', () => {
+  it('cannot even be loaded pages and escalates in the same way', async () => {
+    const incident = await world.open({ runs: 'notInTheBundle', start: quick });
+    const view = await incident.until(({ runs, pages }) => runs[0]?.end === 'failed' && pages.some(({ key }) => key.includes('/2/0.0/')), 'the escalation');
+    expect(view.runs[0]?.reason).toContain('nothing was heard of it');
+    expect(view.pages.map(({ key }) => key.split('/').slice(1).join('/'))).toEqual(
+      expect.arrayContaining(['1/0.0/ops-primary', '1/0.0/infra', '1/0.0-secondary/ops-secondary', '2/0.0/engineering-manager']),
+    );
+  });
+});
+
 /** When they began to come back. */
 async function outage(incident: TestIncident, minutes: number): Promise<number> {
   await Promise.all(workers.map((which) => world.end(which)));

@@ -1,0 +1,59 @@
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { attackActivities } from '../../src/activities/attack.js';
+import type { BlockState } from '../../src/workflows/block.js';
+import { blockId } from '../../src/workflows/names.js';
+import { inActivity } from '../activities/support.js';
+import { openRunbookWorld, type RunbookWorld } from '../support/runbook-world.js';
+
+const hour = 60 * 60_000;
+const address = '203.0.113.10';
+let world: RunbookWorld;
+beforeAll(async () => {
+  world = await openRunbookWorld();
+});
+afterAll(async () => world?.close());
+
+const handle = () => world.world.client.workflow.getHandle(blockId(world.authos.name, address));
+const state = () => handle().query<BlockState>('state');
+const isBlocked = async (): Promise<boolean> => (await execa('ufw', ['status'], { env: world.authos.env(), extendEnv: false })).stdout.includes(address);
+
+async function block(id: string): Promise<void> {
+  const { keepBlocks } = attackActivities({ client: world.world.client });
+  await keepBlocks({ hosts: [world.authos.name], addresses: [address], request: { id, hour } });
+  const { mount: _, ...place } = world.authos.inventory().place;
+  await inActivity(() => world.activities.blockAddresses({ place, addresses: [address], incident: 'incident-1' }));
+}
+
+async function until(holds: (now: BlockState) => boolean): Promise<BlockState> {
+  for (let tries = 0; tries < 200; tries += 1) {
+    const now = await state();
+    if (holds(now)) return now;
+    await world.world.env.sleep(50);
+  }
+  throw new Error(`it did not happen: ${JSON.stringify(await state())}`);
+}
+
+describe('the block of an address', () => {
+  it('is lifted after an hour, after a day from the second time on, and early by a person', async () => {
+    await block('incident-1/1');
+    const began = await world.world.env.currentTimeMs();
+    expect(await state()).toMatchObject({ times: 1 });
+    await world.world.env.sleep(hour - 60_000);
+    expect(await isBlocked()).toBe(true);
+    await world.world.env.sleep(120_000);
+    expect(await until(({ until: end }) => end === undefined)).toMatchObject({ times: 1, lifted: expect.stringContaining('done: lifted') as string });
+    expect(await isBlocked()).toBe(false);
+    expect((await world.world.env.currentTimeMs()) - began).toBeLessThan(2 * hour);
+
+    await block('incident-2/1');
+    await block('incident-2/1'); // the same request again, after a worker died
+    const again = await until(({ times }) => times === 2);
+    expect((again.until ?? 0) - (await world.world.env.currentTimeMs())).toBeGreaterThan(23 * hour);
+    await world.world.env.sleep(2 * hour);
+    expect(await isBlocked()).toBe(true);
+    await handle().signal('lift', 'it is our customer');
+    expect(await until(({ until: end }) => end === undefined)).toMatchObject({ times: 2, lifted: expect.stringContaining('early: it is our customer') as string });
+    expect(await isBlocked()).toBe(false);
+  });
+});
