@@ -27,9 +27,11 @@ export function addApplication(app: FastifyInstance, { root, config, log, countS
   };
   const rowsOf = async (path: string, sql: string | undefined): Promise<unknown[]> => {
     if (sql === undefined) throw new Error(`Class "App\\Queries\\${path}" not found`);
-    const startedAt = performance.now();
-    const { rows } = await withDatabase(config(), (client) => client.query<Record<string, unknown>>(sql));
-    const ms = Math.round(performance.now() - startedAt);
+    const { rows, ms } = await withDatabase(config(), async (client) => {
+      const startedAt = performance.now();
+      const result = await client.query<Record<string, unknown>>(sql);
+      return { rows: result.rows, ms: Math.round(performance.now() - startedAt) };
+    });
     if (ms > slowQueryMs) {
       await log({ channel: 'performance', level: 'WARNING', message: 'Slow query detected', context: { sql: sql.trim().slice(0, 200), duration_ms: ms, endpoint: path } });
       await countSlowQuery();

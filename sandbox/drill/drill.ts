@@ -74,6 +74,7 @@ async function follow(site: Site, id: string, { fault, script }: { fault: Fault;
   const acts = new Set<string>();
   const answered = new Set<string>();
   let handled = false;
+  let checkedAt = 0;
   for (;;) {
     signal.throwIfAborted();
     const { view, progress } = await current(site, id);
@@ -95,7 +96,11 @@ async function follow(site: Site, id: string, { fault, script }: { fault: Fault;
     if ((view.state === 'mitigated' || left) && fault.byHand && !handled) {
       handled = true;
       tell.line(`A person ${await fault.byHand(site.authos)}`);
-      if (left) await takeAction(site, id, { kind: 'check' });
+    }
+    // What went wrong a moment before the cure counts for a while: so the person asks again.
+    if (handled && view.state === 'open' && view.runs.every(({ endedAt }) => endedAt !== undefined) && Date.now() > checkedAt + 3_000) {
+      checkedAt = Date.now();
+      await takeAction(site, id, { kind: 'check' });
     }
     await delay(200, undefined, { signal });
   }

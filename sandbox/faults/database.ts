@@ -48,8 +48,8 @@ export function databaseExhausted({ agedMs = 11_000 }: DatabaseFaultOptions = {}
       await backup.client.query('begin; select 1');
       others = [];
       for (;;) {
-        const session = await open(authos, 'report-job').catch((error: unknown) => error as { code?: string });
-        if (!('client' in session)) {
+        const session = await open(authos, 'report-job').catch((error: Error & { code?: string }) => error);
+        if (session instanceof Error) {
           if (session.code === '53300') break;
           throw session;
         }

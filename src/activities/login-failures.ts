@@ -10,6 +10,7 @@ import { clientsSeen } from './access-log.js';
 import { figureIn } from './figures.js';
 import type { FirewallActivities } from './firewall.js';
 import type { AuthosApi } from './health-api.js';
+import { readHealth } from './health-api.js';
 import { hostNamed, wholeNumber } from './known-hosts.js';
 import { lastLogLines, readLogLines } from './logs.js';
 import { failedType, LoginTally, successTypes } from './login-tally.js';
@@ -198,12 +199,12 @@ export function loginActivities({ hosts, databaseOf, apiOf, scrub, ownAddresses,
     /**
      * The proof on one host: for `quiet` ms, and since the last block and act, no address outside the allow-list and no account has
      * 3 failed logins, and every block of ours is in force. 'Unknown' while that time has not passed, where logs have gaps, or
-     * where AuthOS does not answer: nobody can fail to log in then.
+     * while AuthOS does not answer or has no database: nobody can fail to log in then.
      */
     async proveNoAttack({ place, quiet, lookBack, soFar, window }: QuietProof): Promise<Verdict> {
       const host = hostNamed(hosts, place.host);
       return sampled(window, async () => {
-        const [blocks, health] = await Promise.all([firewall.lookAtBlocks({ place }), apiOf(place).get('/api/health')]);
+        const [blocks, health] = await Promise.all([firewall.lookAtBlocks({ place }), readHealth(apiOf(place), 'database')]);
         const now = Date.now();
         const from = Math.max(lookBack ? 0 : window.since, blocks.lastAt ?? 0);
         const since = Math.max(from, now - quiet);
@@ -216,7 +217,8 @@ export function loginActivities({ hosts, databaseOf, apiOf, scrub, ownAddresses,
         if (attackers.length > 0 || accounts.length > 0) return { kind: 'not recovered', evidence };
         if (blocks.broken.length > 0) return { kind: 'not recovered', evidence: fitted(`${evidence}; not in force: ${blocks.broken.join(', ')}`, 1_000) };
         if (gaps.length > 0) return { kind: 'unknown', evidence: fitted(`${evidence}; ${gaps.join(', ')}`, 1_000) };
-        if (health.kind === 'unknown' || health.status !== 200) return { kind: 'unknown', evidence: `${evidence}; but AuthOS does not answer` };
+        // Without its database nobody can log in, and so nobody can fail.
+        if (health.status !== 'healthy' && health.status !== 'degraded') return { kind: 'unknown', evidence: `${evidence}; but the database of AuthOS is ${health.status}: nobody can log in` };
         if (!soFar && from > now - quiet) return { kind: 'unknown', evidence: `${evidence}; that is less than the ${Math.round(quiet / 1_000)} s it takes` };
         return { kind: 'recovered', evidence };
       });

@@ -154,21 +154,24 @@ class Lines {
       if (at > last) return last + 1;
       const start = chunk.lastIndexOf(10, at) + 1;
       const end = chunk.indexOf(10, at);
-      this.hand(chunk.subarray(start, Math.min(end, start + longestLine)));
-      for (const [index, word] of this.words.entries()) if (next[index] !== -1 && next[index]! < end) next[index] = chunk.indexOf(word, end);
+      // A word that lies behind what is kept of a line is not seen.
+      if (at - start < longestLine) this.hand(chunk.subarray(start, Math.min(end, start + longestLine)));
+      for (const [index, word] of this.words.entries()) {
+        const place = next[index] ?? -1;
+        if (place !== -1 && place < end) next[index] = chunk.indexOf(word, end);
+      }
     }
   }
 
   end(): void {
     if (this.size === 0) return;
-    const line = this.parts.length === 1 ? this.parts[0]! : Buffer.concat(this.parts);
+    const line = Buffer.concat(this.parts);
     this.parts = [];
     this.size = 0;
-    this.hand(line);
+    if (this.words.length === 0 || this.words.some((word) => line.includes(word))) this.hand(line);
   }
 
   private hand(line: Buffer): void {
-    if (this.words.length > 0 && !this.words.some((word) => line.includes(word))) return;
     const text = line.toString('utf8');
     this.onLine(text.endsWith('\r') ? text.slice(0, -1) : text);
   }

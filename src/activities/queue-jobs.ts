@@ -95,23 +95,24 @@ export function queueJobActivities({ hosts, shellOf, databaseOf, scrub }: QueueJ
     async planRetry({ place, age, except }: { place: Place; age: 'young' | 'old'; except: string[] }): Promise<RetryPlan> {
       if (age !== 'young' && age !== 'old') throw badInput(`no age of failed jobs: ${JSON.stringify(age)}`);
       const known = new Set(uuids(except));
-      const settings = await queueSettings(at(place));
-      // Jobs on another driver are in no table of ours: what became of a retry could not be followed.
-      if ('unknown' in settings) throw new Error(`how the queue is kept is not known: ${settings.unknown}`);
-      if (settings.driver !== 'database') throw ApplicationFailure.nonRetryable(`the queue is on the driver ${word(settings.driver, 40)}: retried jobs can't be followed there`, 'QueueDriver');
-      return onTables(place, async (client, host, queue) => {
-        const groups: RetryGroup[] = [];
+      const { groups, left } = await onTables(place, async (client, host, queue) => {
+        const found: RetryGroup[] = [];
         let [all, room] = [0, mostRetried];
         for (const group of await failedGroups(client, host, { queue, age })) {
           all += group.count;
-          const ids = uuids(await idsOfGroup(client, host, { queue, group, age, most: Math.max(room, 0) + known.size })).filter((id) => !known.has(id));
-          const [first, ...rest] = ids.slice(0, Math.max(room, 0));
+          const ids = uuids(await idsOfGroup(client, host, { queue, group, age, most: room + known.size })).filter((id) => !known.has(id));
+          const [first, ...rest] = ids.slice(0, room);
           if (first === undefined) continue;
           room -= 1 + rest.length;
-          groups.push({ what: `${word(group.job, 80) || 'jobs without a name'} (${word(group.exception, 80) || 'no exception'})`, first, rest });
+          found.push({ what: `${word(group.job, 80) || 'jobs without a name'} (${word(group.exception, 80) || 'no exception'})`, first, rest });
         }
-        return { groups, left: Math.max(0, all - (mostRetried - room) - known.size), retryAfterMs: settings.retryAfterMs };
+        return { groups: found, left: Math.max(0, all - (mostRetried - room) - known.size) };
       });
+      const settings = await queueSettings(at(place));
+      if ('unknown' in settings) throw new Error(`how the queue is kept is not known: ${settings.unknown}`);
+      // Jobs on another driver are in no table of ours: what became of a retry could not be followed.
+      if (settings.driver !== 'database') throw ApplicationFailure.nonRetryable(`the queue is on the driver ${word(settings.driver, 40)}: retried jobs can't be followed there`, 'QueueDriver');
+      return { groups, left, retryAfterMs: settings.retryAfterMs };
     },
 
     /**

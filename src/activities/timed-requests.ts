@@ -76,8 +76,9 @@ export function timedRequestActivities({ hosts, apiOf, addressOf }: { hosts: rea
         if (asked.length === 0) return { kind: 'unknown', evidence: 'not proven: there is no endpoint that can be measured' };
         const timings: Timing[] = [];
         for (const path of asked) {
-          timings.push(await timeRequests(path, { ...addressOf(place), stopWhenSlow: true }));
-          if (isSlow(timings.at(-1)!)) break;
+          const timing = await timeRequests(path, { ...addressOf(place), stopWhenSlow: true });
+          timings.push(timing);
+          if (isSlow(timing)) break;
         }
         // Of the time since the last sample: until then that one looked. A query that our own first requests made slow, since
         // they fill a cache that was just cleared, is no sign.

@@ -28,6 +28,9 @@ export async function block({ host, address }: { v: 1; host: string; address: st
   const state: BlockState = { times: 0 };
   let seen: string[] = [];
   let early: string | undefined;
+  // Before the handlers: a signal that is there already is handled at once.
+  const show = (): void =>
+    setCurrentDetails(`**${address}** at **${host}**, blocked ${state.times === 1 ? 'once' : `${state.times} times`}. ${state.until === undefined ? `Lifted: ${state.lifted ?? ''}` : `Until ${new Date(state.until).toISOString()}.`}`);
   setHandler(blockSignal, ({ id, hour }) => {
     if (seen.includes(id)) return;
     seen = [...seen, id].slice(-50);
@@ -42,8 +45,6 @@ export async function block({ host, address }: { v: 1; host: string; address: st
     log.info('lifted early, by somebody with access to Temporal', { reason: early });
   }, { description: 'Lift the block now. Input: the reason, as text.' });
   setHandler(blockQuery, () => state, { description: 'How often it was blocked, and until when.' });
-  const show = (): void =>
-    setCurrentDetails(`**${address}** at **${host}**, blocked ${state.times === 1 ? 'once' : `${state.times} times`}. ${state.until === undefined ? `Lifted: ${state.lifted ?? ''}` : `Until ${new Date(state.until).toISOString()}.`}`);
 
   const hands = proxyActivities<Pick<FirewallActivities, 'liftBlocks'>>({
     taskQueue: queues.host(host),

@@ -192,12 +192,12 @@ describe('telling the owners of targeted accounts', () => {
     const env = await readFile(join(root, '.env'), 'utf8');
     await writeFile(join(root, '.env'), env.replace('MAIL_MAILER=log', `MAIL_MAILER=smtp\nMAIL_PORT=${mailbox.port}`));
     try {
-      const odd = `o'brien"?>@x.test`;
+      const odd = `o'brien+$HOME@x.test`;
       for (const email of ['ann@x.test', odd]) await world.authos.sql("insert into users (name, email, password) values ('A', $1, 'x') on conflict do nothing", [email]);
-      const emails = ['ann@x.test', odd, 'nobody@x.test', `'); system('touch ${root}/pwned'); //@x.test`, 'a\nb@x.test', 'no-email', `${'x'.repeat(10_000)}@x.test`];
+      const emails = ['ann@x.test', odd, 'nobody@x.test', `"'); system('touch ${root}/pwned'); ?>//@x.test`, 'a\nb@x.test', 'no-email', `${'x'.repeat(10_000)}@x.test`];
       const tell = () => inActivity(() => world.activities.notifyUsers({ place: world.place, emails, incident: 'incident-3' }));
       expect(await tell()).toMatchObject({ outcome: 'done', evidence: expect.stringContaining('2 users told; 5 accounts that nobody has') as string });
-      expect(mailbox.messages.map(({ to }) => to[0]).toSorted()).toEqual(['ann@x.test', expect.stringContaining('brien')]);
+      expect(mailbox.messages.map(({ to }) => to[0]).toSorted()).toEqual(['ann@x.test', odd]);
       expect(await tell()).toMatchObject({ evidence: expect.stringContaining('0 users told') as string });
       expect(mailbox.messages).toHaveLength(2);
       expect(await readdir(root)).not.toContain('pwned');

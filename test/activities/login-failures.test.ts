@@ -13,7 +13,7 @@ import { inActivity, placeOn } from './support.js';
 
 const minute = 60_000;
 const hour = 60 * minute;
-const answering: AuthosApi = { get: async () => ({ kind: 'answer', status: 200, body: { status: 'ok' }, took: 1 }) };
+const answering: AuthosApi = { get: async () => ({ kind: 'answer', status: 200, body: { component: 'database', result: { status: 'healthy' } }, took: 1 }) };
 const silent: AuthosApi = { get: async () => ({ kind: 'unknown', because: 'no answer' }) };
 
 /** A host with logs of its own; without a database, which nobody can ask then. */
@@ -189,6 +189,6 @@ describe('the proof that an attack is over', () => {
     expect(await torn.prove()).toMatchObject({ kind: 'unknown' });
     const down = await world({ api: silent });
     await down.write('security.log', failed('203.0.113.5', 'a@x.test'));
-    expect(await down.prove()).toMatchObject({ kind: 'unknown', evidence: expect.stringContaining('AuthOS does not answer') as string });
+    expect(await down.prove()).toMatchObject({ kind: 'unknown', evidence: expect.stringContaining('nobody can log in') as string });
   });
 });

@@ -68,7 +68,13 @@ describe('the size of the database', () => {
   });
 
   it('leaves room on the volume unknown, and the condition unheld, for a role that may not see where the data is', async () => {
-    const { database, place } = await world();
+    // A role without pg_monitor, which the application's has in the sandbox.
+    const superuser = new pg.Client(server.adminUrl);
+    await superuser.connect();
+    await superuser.query('drop role if exists unprivileged; create role unprivileged login password \'unprivileged\'');
+    await superuser.end();
+    const url = Object.assign(new URL(server.url), { username: 'unprivileged', password: 'unprivileged' }).href;
+    const { database, place } = await world({ url });
     const { data } = await inActivity(() => database.checkDatabaseSize({ place }));
     expect(data.volumeFreePercent).toBeUndefined();
     const condition = await inActivity(() => database.databaseVolumeHasRoom({ place }));

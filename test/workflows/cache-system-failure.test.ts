@@ -28,7 +28,8 @@ const run = (options: RunOptions = {}) => world.run(runbook, { place: { name: 'r
 const approving = (wanted: string) => (act: string) => (act === wanted ? ('approve' as const) : ('decline' as const));
 const endOf = (view: IncidentView) => view.runs[0]?.end;
 
-describe('Cache System Failure', () => {
+// Real programs on a machine that may be busy: a run takes a few seconds on an idle one.
+describe('Cache System Failure', { timeout: 90_000 }, () => {
   it('restarts a dead Redis on approval, and does not clear what takes no command', async () => {
     await cacheDown().put(world.authos);
     const { view } = await run({ answers: approving('Restart Cache Service') });
@@ -49,7 +50,7 @@ describe('Cache System Failure', () => {
     expect(world.authos.valkey.pid).toBe(pid);
   });
 
-  it('is mitigated by the fallback, which goes by itself once a person has set the password right', { timeout: 60_000 }, async () => {
+  it('is mitigated by the fallback, which goes by itself once a person has set the password right', async () => {
     const fault = cachePassword();
     await fault.put(world.authos);
     const { view, incident } = await run({ answers: approving('Switch to Fallback Driver') });

@@ -92,15 +92,15 @@ describe('failed queue jobs', () => {
   });
 
   it('adds workers for a backlog that grows, and takes their number back before the watch', async () => {
-    const fault = queueOverwhelmed();
+    const fault = queueOverwhelmed({ jobs: 8 });
     await fault.put(world.authos);
     // Real jobs need more of a minute than 200 ms.
-    const { view } = await run({ answers: (act) => (act === 'Increase Worker Processes' ? 'approve' : 'decline'), times: { minute: 1_500, settle: 3_000, settleRestart: 7_000 } });
+    const { view } = await run({ answers: (act) => (act === 'Increase Worker Processes' ? 'approve' : 'decline'), times: { minute: 1_000, settle: 2_500, settleRestart: 4_000 } });
     expect(outcomeOf(view, 'Increase Worker Processes')).toContain('numprocs of authos-workers: 1 → 2; 2 run');
     expect(view.undos).toMatchObject([{ title: 'Write numprocs = 1 back', state: 'done' }]);
     expect(view.runs[0]?.end).toBe('recovered');
     expect(await fault.over(world.authos)).toMatchObject({ over: true });
-  });
+  }, 60_000);
 
   it.each(['observe-only', 'dry-run'] as const)('%s: looks, says what it would do, and changes nothing', async (mode) => {
     await queuePoisonJobs({ jobs: 101 }).put(world.authos);
@@ -119,7 +119,7 @@ describe('failed queue jobs', () => {
     await world.authos.supervisor?.stop();
     await world.authos.postgres.stop();
     try {
-      const { view } = await run({ answers: () => 'approve', realTime: false });
+      const { view } = await run({ answers: () => 'decline', realTime: false });
       expect(view.runs[0]?.end).toBe('unrecovered');
       expect(outcomeOf(view, young)).toContain('failed');
       expect(outcomeOf(view, 'Increase Worker Processes')).toContain('skipped condition does not hold');

@@ -42,6 +42,8 @@ export async function connectRedis(connection) {
     lazyConnect: true,
     connectTimeout: 2_000,
     commandTimeout: 2_000,
+    // After a refused connection this timer runs for nothing, and the program would wait for its default of 2 s.
+    disconnectTimeout: 50,
     maxRetriesPerRequest: 0,
     retryStrategy: () => null,
     enableReadyCheck: false,

@@ -36,7 +36,6 @@ export function laravelFunctions(config) {
     class_exists: (name) => hasJob(text(name)) || hasMail(config, text(name)),
     base64_decode: (data) => Buffer.from(text(data), 'base64').toString('utf8'),
     'app\\models\\user::count': () => withDatabase(config, async (client) => (await client.query('select count(*)::int as count from users')).rows[0].count),
-    'app\\models\\user::where': (column, value) => ({ first: () => firstUser(config, text(column), text(value)) }),
     'illuminate\\support\\facades\\mail::to': (user) => ({ send: (mail) => sendMail(config, user, mail) }),
     app: (name) => {
       if (name === 'queue') return { pushOn: (queue, job) => push(config, text(queue), job) };
@@ -45,12 +44,6 @@ export function laravelFunctions(config) {
     },
     now: () => ({ toIso8601String: () => new Date().toISOString() }),
   };
-}
-
-/** A row of users, or null. The value is a bound parameter, as Eloquent's are; what PostgreSQL says of it is thrown. */
-function firstUser(config, column, value) {
-  if (column !== 'email') throw new Error(`The sandbox's users are found by email only, not by ${column}`);
-  return withDatabase(config, async (client) => (await client.query('select id, name, email from users where email = $1 limit 1', [value])).rows[0] ?? null);
 }
 
 /** Puts a job on a queue of the database, and gives the id of its row. */

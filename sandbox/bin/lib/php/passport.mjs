@@ -24,10 +24,12 @@ function keyOr(make) {
 
 async function firstUser(root, config, column, value) {
   if (column !== 'email') throw new Error(`The sandbox's users are found by email, not by ${column}`);
-  const { rows } = await withDatabase(config, (client) => client.query('select id from users where email = $1 limit 1', [text(value)]));
+  const { rows } = await withDatabase(config, (client) => client.query('select id, name, email from users where email = $1 limit 1', [text(value)]));
   if (rows.length === 0) return null;
-  const { id } = rows[0];
+  const { id, name: fullName, email } = rows[0];
   return {
+    name: fullName,
+    email,
     tokens: () => tokensOf(config, id, []),
     createToken: (name) => createToken(root, config, id, text(name)),
   };
