@@ -142,10 +142,17 @@ async function once(conduct: Conduct, act: Act, report: ActReport): Promise<Step
 /** Crash rule 'check': looks first, and does it again at most once. Without a look, nobody knows. */
 async function lookAfterDeath(conduct: Conduct, act: Act, report: ActReport, death: StepOutcome): Promise<StepOutcome> {
   const { look } = act;
-  if (!look) return death;
+  if (!look) return lookAtCondition(conduct, act, report, death);
   const there = await readOrUndefined(() => look(reading(conduct.scene.place.host, `Look: ${act.name}`, 2), conduct.scene));
   if (there.value) return outcome(there.value, report);
   return there.answered && !conduct.stop ? once(conduct, act, report) : death;
+}
+
+/** Where nothing shows the effect itself, the condition tells: while it holds, the act is still needed, and is done again once. */
+async function lookAtCondition(conduct: Conduct, act: Act, report: ActReport, death: StepOutcome): Promise<StepOutcome> {
+  if (!act.when?.holds || conduct.stop) return death;
+  const { holds, why } = await condition(conduct, act);
+  return holds ? once(conduct, act, report) : { kind: 'unknown', because: `${because(death)}; it is not needed any more: ${why}` };
 }
 
 function because(outcome: StepOutcome): string {

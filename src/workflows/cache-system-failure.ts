@@ -111,8 +111,6 @@ const switchToFallbackDriver = step({
     holds: (on, { place }) => on.fallbackNeeded({ place }),
   },
   touches: ({ environment, host }) => [`env:${environment}`, `file:.env@${environment}`, `service:php@${host}`],
-  // Writing the same line again and reading it back is harmless.
-  ifWorkerDies: 'repeat',
   timeout: { minutes: 5, because: 'a reload finishes the requests it has, and the value is read back' },
   undo: {
     says: 'writes CACHE_STORE back by itself, once its own store passes the round trip, stale keys cleared before',

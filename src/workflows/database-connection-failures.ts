@@ -108,8 +108,6 @@ const killLongRunningQueries = step({
   },
   touches: (place) => [`sessions:${nameOf(place)}`],
   timeout: { minutes: 3, because: 'up to 200 sessions, each ended and read back' },
-  // Ending what has ended is harmless, and sessions are looked for anew.
-  ifWorkerDies: 'repeat',
   do: (on, scene) => on.killLongQueries({ place: scene.place, olderThanMs: tooLong(scene) }),
 });
 
@@ -171,8 +169,6 @@ const clearConnectionPool = step({
   budget: ({ hosts, host }) => `restart:${[...hosts].sort()[0] ?? host}/php`,
   settle: 'restart',
   timeout: { minutes: 5, because: 'artisan boots, then a restart finishes the requests it has' },
-  // A second restart of PHP is as harmless as the first; there is no start time to look at where it is reloaded.
-  ifWorkerDies: 'repeat',
   async do(on, { place }, onHost) {
     const wiped = await on.wipeDatabaseCache({ place });
     const restarted = await restartEverywhere(place, onHost);

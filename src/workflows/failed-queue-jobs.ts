@@ -182,8 +182,6 @@ const retryFailedJobs = step({
         },
       },
       touches: (place) => [...queue(place), ...failedJobs(place)],
-      // Jobs are chosen anew among those that are still failed: none goes back twice.
-      ifWorkerDies: 'repeat',
       timeout: retryTimeout,
       do: (on, scene) => retry(on, scene, 'old'),
     }),

@@ -43,7 +43,7 @@ export interface Act {
   when?: Condition;
   touches: (place: Place) => string[];
   ifWorkerDies: CrashRule;
-  /** For crash rule 'check': what is there now? `done` if the effect is in place, undefined if it is not. */
+  /** For crash rule 'check': what is there now? `done` if the effect is in place, undefined if it is not. Without it the condition is looked at. */
   look?: (on: On, scene: Scene) => Promise<ActResult | undefined>;
   /** For a disruptive act whose approval expired in a Critical incident: true only if our own probe finds the component down. */
   isDown?: (on: On, scene: Scene) => Promise<boolean>;

@@ -209,8 +209,6 @@ function adjust(key: 'WEBHOOK_MAX_RETRIES' | 'WEBHOOK_RETRY_DELAY', value: strin
       },
     },
     touches,
-    // Writing the same line again and reading it back is harmless.
-    ifWorkerDies: 'repeat',
     timeout: { minutes: 5, because: 'a reload finishes the requests it has, and the value is read back' },
     undo: {
       says: `writes ${key} back by itself, if it is still ours`,
@@ -254,8 +252,6 @@ const disableProblematicWebhook = step({
   },
   touches: webhooks,
   onceAnIncident: true, // and by that later runs know whose doing it is that a webhook is disabled
-  // What is disabled already stays so.
-  ifWorkerDies: 'repeat',
   timeout: { minutes: 3, because: 'up to 20 webhooks, each read back' },
   undo: {
     says: 'enables it again by itself, once its endpoint answers',

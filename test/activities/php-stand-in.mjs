@@ -51,7 +51,7 @@ switch (command) {
     const code = args[1] ?? '';
     let value = settings;
     if (code.includes('cache()->put')) writeFileSync(cacheFile, '1');
-    if (code.includes('responder:probe')) value = existsSync(cacheFile) ? 1 : null;
+    if (code.includes('responder:probe')) value = existsSync(cacheFile) ? 'there' : null;
     console.log(`PHP Deprecated: something\n\nresponder-json:${JSON.stringify(value)}`);
     break;
   }
