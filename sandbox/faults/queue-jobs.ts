@@ -41,7 +41,7 @@ export function queueStaleWorkers({ jobs = 120 }: QueueFaultOptions = {}): Fault
       const env = join(authos.root, '.env');
       await writeFile(env, (await readFile(env, 'utf8')).replace('REPORTS_FOLDER=reports', 'REPORTS_FOLDER=reports-2026'));
       await dispatch(authos, 'App\\Jobs\\WriteReport', Array.from({ length: jobs }, (_, id) => ({ id })));
-      await until(authos, async () => (await countOf(authos, 'default')) === jobs + oldJobs);
+      await until(authos, jobs + oldJobs);
     },
     alert: (authos) => alert(authos),
     async over(authos) {
@@ -72,7 +72,7 @@ export function queuePoisonJobs({ jobs = 110 }: QueueFaultOptions = {}): Fault {
     async put(authos) {
       await othersJobs(authos);
       await dispatch(authos, 'App\\Jobs\\ImportUsers', Array.from({ length: jobs }, (_, id) => ({ rows: `${hostile} ${id}` })));
-      await until(authos, async () => (await countOf(authos, 'default')) === jobs);
+      await until(authos, jobs);
     },
     alert: (authos) => alert(authos),
     async over(authos) {
@@ -202,10 +202,10 @@ function supervisorOf({ supervisor }: Authos): NonNullable<Authos['supervisor']>
   return supervisor;
 }
 
-async function until(authos: Authos, holds: () => Promise<boolean>): Promise<void> {
-  const giveUpAt = Date.now() + 60_000;
-  while (!(await holds())) {
-    if (Date.now() > giveUpAt) throw new Error('The jobs do not fail: do the workers run?');
+async function until(authos: Authos, failed: number): Promise<void> {
+  const giveUpAt = Date.now() + 40_000;
+  for (let now = await countOf(authos, 'default'); now !== failed; now = await countOf(authos, 'default')) {
+    if (Date.now() > giveUpAt) throw new Error(`${now} jobs failed, not ${failed}; ${await pendingOf(authos)} wait; workers: ${supervisorOf(authos).pids.join(', ') || 'none'}`);
     await delay(100, undefined, { signal: authos.closing });
   }
 }

@@ -22,6 +22,8 @@ import { fitted, listed } from './wording.js';
 export interface WorkersSeen {
   /** Processes of this application's workers. */
   running: number;
+  /** When they were looked at, by the host's own clock, ms since the epoch. */
+  at: number;
   /** What their supervisor says, where the config names it. */
   supervised?: boolean;
 }
@@ -109,12 +111,12 @@ export function queueWorkerActivities({ hosts, shellOf, databaseOf, services, sc
       const rows = found.map(({ pid, seconds, args }) => `pid ${pid}, ${seconds} s: ${outsideText(args, scrub, 160)}`);
       return {
         evidence: listed(`${host.name}: ${found.length} queue workers; ${words}`, rows, 10),
-        data: { running: found.length, ...(state === undefined || 'unknown' in state ? {} : { supervised: state.running }) },
+        data: { running: found.length, at: Date.now(), ...(state === undefined || 'unknown' in state ? {} : { supervised: state.running }) },
       };
     },
 
     /**
-     * Whether the workers need their supervisor: they do not all run, or none is new since `since` (ms) though `queue:restart` was heard of.
+     * Whether the workers need their supervisor: they do not all run, or one is older than `since` (ms, by the host's clock) though `queue:restart` was heard of.
      * Looks for 15 s, for a worker ends its job first. Holds nowhere without a supervisor in the config. A repeat is safe.
      */
     async workersNeedSupervisor({ place, since }: { place: Place; since: number }): Promise<Condition> {

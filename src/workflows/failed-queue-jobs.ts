@@ -13,7 +13,7 @@ interface Facts {
   /** The queue when the run began, and at the end of the last act. */
   began?: Mark;
   mark?: Mark;
-  /** When `queue:restart` was called, ms since the epoch. */
+  /** When `queue:restart` was called, by the host's clock, ms since the epoch. */
   restartedAt?: number;
   /** Jobs that were put back and that nobody has cleared. */
   retried?: string[];
@@ -76,9 +76,10 @@ const restartQueueWorkers = step({
     {
       ...askWorkersToRestart,
       async do(on, scene, onHost) {
-        const asked = Date.now();
+        // By the host's clock, which tells the age of its processes.
+        const { data } = await on.checkQueueWorkers({ place: scene.place });
         const result = await askWorkersToRestart.do(on, scene, onHost);
-        if (result.outcome === 'done') scene.facts['restartedAt'] = asked;
+        if (result.outcome === 'done') scene.facts['restartedAt'] = data.at;
         return result;
       },
     },

@@ -59,7 +59,7 @@ describe('looking at failed jobs', () => {
 
   it('sees its own workers and their supervisor', async () => {
     const { data, evidence } = await inActivity(() => on().checkQueueWorkers(place()));
-    expect(data).toEqual({ running: 1, supervised: true });
+    expect(data).toMatchObject({ running: 1, supervised: true });
     expect(evidence).toContain(`pid ${world.authos.supervisor?.pids[0] ?? 0}`);
   });
 });

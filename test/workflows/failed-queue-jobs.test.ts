@@ -4,10 +4,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { failedJobs, queueOverwhelmed, queuePoisonJobs, queueStaleWorkers } from '../../sandbox/faults/queue-jobs.js';
 import { failedQueueJobsProcedure as runbook } from '../../src/workflows/failed-queue-jobs.js';
 import { openRunbookWorld, outcomeOf, type RunbookWorld, type RunOptions } from '../support/runbook-world.js';
-import type { TestIncident } from '../support/world.js';
 
 let world: RunbookWorld;
-let opened: TestIncident | undefined;
 const young = 'Retry the jobs that failed in the last 24 h';
 const old = 'Retry older failed jobs';
 const clearAll = 'Clear all failed jobs of the queue';
@@ -20,26 +18,14 @@ beforeAll(async () => {
 });
 afterAll(() => world?.close());
 afterEach(async () => {
-  await over();
+  // An open incident goes on with its checks and its next run, and would meet the next test.
+  await world.world.endIncidents();
   await world.setMode('automatic', 'global');
   await world.authos.sql('truncate jobs, failed_jobs');
 });
 
 // Workers and database keep real time, and so must the clock that judges them. A minute has 200 ms.
-async function run(options: RunOptions = {}) {
-  const result = await world.run(runbook, { realTime: true, place: { name: 'default' }, ...options });
-  opened = result.incident;
-  return result;
-}
-
-/** An open incident goes on with its checks and its next run, and would meet the next test. */
-async function over(): Promise<void> {
-  const incident = opened;
-  opened = undefined;
-  if (!incident || (await incident.view()).state === 'closed') return;
-  await incident.act({ kind: 'resolve', reason: 'the test is over' });
-  await incident.until(({ state }) => state === 'closed', 'its close');
-}
+const run = (options: RunOptions = {}) => world.run(runbook, { realTime: true, place: { name: 'default' }, ...options });
 
 const failed = async (queue = 'default'): Promise<number> => (await world.authos.sql('select 1 from failed_jobs where queue = $1', [queue])).length;
 const exports = (): Promise<string[]> => readdir(join(world.authos.archive, 'failed-jobs')).catch(() => []);

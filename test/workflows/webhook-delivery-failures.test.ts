@@ -4,10 +4,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTes
 import { webhookEndpointBack, webhookRedirects, failedDeliveries, openHook } from '../../sandbox/faults/webhooks.js';
 import { webhookDeliveryFailuresProcedure as runbook } from '../../src/workflows/webhook-delivery-failures.js';
 import { openRunbookWorld, outcomeOf, type RunbookWorld, type RunOptions } from '../support/runbook-world.js';
-import type { TestIncident } from '../support/world.js';
 
 let world: RunbookWorld;
-let opened: TestIncident | undefined;
 const disable = 'Disable Problematic Webhook';
 
 beforeAll(async () => {
@@ -16,25 +14,13 @@ beforeAll(async () => {
 afterAll(() => world?.close());
 beforeEach(() => world.authos.sql('truncate webhook_deliveries, webhooks'));
 afterEach(async () => {
-  await over();
+  // An open incident goes on with its checks and its next run, and would meet the next test.
+  await world.world.endIncidents();
   await world.setMode('automatic', 'global');
 });
 
 // AuthOS's rate limits and the times of deliveries are real.
-async function run(options: RunOptions = {}) {
-  const result = await world.run(runbook, { realTime: true, place: { name: 'all' }, ...options });
-  opened = result.incident;
-  return result;
-}
-
-/** An open incident goes on with its checks and its next run, and would meet the next test. */
-async function over(): Promise<void> {
-  const incident = opened;
-  opened = undefined;
-  if (!incident || (await incident.view()).state === 'closed') return;
-  await incident.act({ kind: 'resolve', reason: 'the test is over' });
-  await incident.until(({ state }) => state === 'closed', 'its close');
-}
+const run = (options: RunOptions = {}) => world.run(runbook, { realTime: true, place: { name: 'all' }, ...options });
 
 
 async function hook() {

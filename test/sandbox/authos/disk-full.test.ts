@@ -92,7 +92,7 @@ describe('the full disk', () => {
   });
 
   it('is listed under its runbook, and refuses sizes that do not add up', () => {
-    expect(faults['diskSpaceCritical']?.map(({ name }) => name)).toEqual(['disk-full']);
+    expect(faults['diskSpaceCritical']?.map(({ name }) => name)).toContain('disk-full');
     expect(() => diskFull({ used: 50 })).toThrow(/53 % of the volume, more than the 50 %/);
   });
 });
