@@ -41,7 +41,7 @@ afterEach(async () => {
   await unblock();
 });
 
-const run = (more: RunOptions = {}) => world.run(runbook, { realTime: true, place: { name: world.authos.environment }, times, ...more });
+const run = (more: RunOptions = {}) => world.run(runbook, { place: { name: world.authos.environment }, times, ...more });
 const rules = async (): Promise<string> => (await execa('ufw', ['status', 'numbered'], { env: world.authos.env(), extendEnv: false })).stdout;
 const limit = async (): Promise<string | undefined> => /^RATE_LIMIT_AUTH=(.*)$/m.exec(await readFile(join(world.authos.root, '.env'), 'utf8'))?.[1];
 

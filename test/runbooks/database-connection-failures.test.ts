@@ -26,8 +26,7 @@ const run = (options: RunOptions = {}) => world.run(runbook, { times: { budgetWi
 const approving = (wanted: string) => (act: string) => (act === wanted ? ('approve' as const) : ('decline' as const));
 const endOf = (view: IncidentView) => view.runs[0]?.end;
 
-// Real programs on a machine that may be busy: a run takes a few seconds on an idle one.
-describe('Database Connection Failures', { timeout: 90_000 }, () => {
+describe('Database Connection Failures', () => {
   it('restarts a dead PostgreSQL on approval, and closes on its own proof', async () => {
     const fault = databaseDown();
     await fault.put(world.authos);

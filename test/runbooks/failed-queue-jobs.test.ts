@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { failedJobs, queueOverwhelmed, queuePoisonJobs, queueStaleWorkers } from '../../sandbox/faults/queue-jobs.js';
 import { failedQueueJobsProcedure as runbook } from '../../src/workflows/failed-queue-jobs.js';
 import { openRunbookWorld, outcomeOf, type RunbookWorld, type RunOptions } from '../support/runbook-world.js';
@@ -9,9 +9,6 @@ let world: RunbookWorld;
 const young = 'Retry the jobs that failed in the last 24 h';
 const old = 'Retry older failed jobs';
 const clearAll = 'Clear all failed jobs of the queue';
-
-// Real workers, and PHP that boots for every command: on a busy machine a run takes its time.
-vi.setConfig({ testTimeout: 150_000 });
 
 beforeAll(async () => {
   world = await openRunbookWorld({ queueWorkers: 1, retryAfter: 1 });
@@ -24,8 +21,7 @@ afterEach(async () => {
   await world.authos.sql('truncate jobs, failed_jobs');
 });
 
-// Workers and database keep real time, and so must the clock that judges them. A minute has 200 ms.
-const run = (options: RunOptions = {}) => world.run(runbook, { realTime: true, place: { name: 'default' }, ...options });
+const run = (options: RunOptions = {}) => world.run(runbook, { place: { name: 'default' }, ...options });
 
 const failed = async (queue = 'default'): Promise<number> => (await world.authos.sql('select 1 from failed_jobs where queue = $1', [queue])).length;
 const exports = (): Promise<string[]> => readdir(join(world.authos.archive, 'failed-jobs')).catch(() => []);
@@ -73,8 +69,12 @@ describe('failed queue jobs', () => {
   it('adds workers for a backlog that grows, and takes their number back before the watch', async () => {
     const fault = queueOverwhelmed({ jobs: 8 });
     await fault.put(world.authos);
-    // Real jobs need more of a minute than 200 ms.
-    const { view } = await run({ answers: (act) => (act === 'Increase Worker Processes' ? 'approve' : 'decline'), times: { minute: 1_000, settle: 2_500, settleRestart: 4_000 } });
+    // Real jobs need more of a minute than 60 ms.
+    const { view } = await run({
+      answers: (act) => (act === 'Increase Worker Processes' ? 'approve' : 'decline'),
+      times: { minute: 1_000, settle: 2_500, settleRestart: 4_000 },
+      until: ({ runs, undos }) => runs[0]?.endedAt !== undefined && undos.every(({ state }) => state !== 'registered'),
+    });
     expect(outcomeOf(view, 'Increase Worker Processes')).toContain('numprocs of authos-workers: 1 → 2; 2 run');
     expect(view.undos).toMatchObject([{ title: 'Write numprocs = 1 back', state: 'done' }]);
     expect(view.runs[0]?.end).toBe('recovered');
@@ -98,7 +98,7 @@ describe('failed queue jobs', () => {
     await world.authos.supervisor?.stop();
     await world.authos.postgres.stop();
     try {
-      const { view } = await run({ answers: () => 'decline', realTime: false });
+      const { view } = await run({ answers: () => 'decline' });
       expect(view.runs[0]?.end).toBe('unrecovered');
       expect(outcomeOf(view, young)).toContain('failed');
       expect(outcomeOf(view, 'Increase Worker Processes')).toContain('skipped condition does not hold');

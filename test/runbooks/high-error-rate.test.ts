@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { badDeployment } from '../../sandbox/faults/bad-deployment.js';
 import { git } from '../../sandbox/faults/repository.js';
 import type { IncidentView } from '../../src/domain/incident.js';
@@ -14,8 +14,6 @@ beforeAll(async () => {
   await fault.put(world.authos);
 });
 afterAll(() => world?.close());
-// What runs here are programs and restarts: on a busy machine they take their time.
-vi.setConfig({ testTimeout: 90_000 });
 afterEach(() => world.setMode('automatic', 'global'));
 
 const place = { name: 'production' };
@@ -29,7 +27,7 @@ describe('High Error Rate after a bad deployment', () => {
   it.each(['observe-only', 'dry-run'] as const)('changes nothing in mode %s and says what it would run', async (mode) => {
     await world.setMode(mode, 'global');
     const head = await git(world.authos, 'rev-parse', 'HEAD');
-    const { view } = await world.run(runbook, { place, times, realTime: true });
+    const { view } = await world.run(runbook, { place, times });
     expect(endOf(view)).toBe('observed');
     expect(view.asks).toEqual([]);
     expect(outcomeOf(view, 'Identify Error Pattern')).toContain('GET /api/v1/organizations');
@@ -40,7 +38,7 @@ describe('High Error Rate after a bad deployment', () => {
 
   it('ends unrecovered after a cure that does not work and one that nobody approves in time, and escalates at once', async () => {
     const answers = (act: string) => (act === 'Restart the application' ? 'approve' : undefined);
-    const { view } = await world.run(runbook, { place, times: { ...times, approvalExpires: 1_500 }, answers, realTime: true });
+    const { view } = await world.run(runbook, { place, times: { ...times, approvalExpires: 1_500 }, answers });
     expect(outcomeOf(view, 'Clear the cache')).toMatch(/^done/);
     expect(outcomeOf(view, 'Restart the queue workers')).toContain('skipped condition does not hold: no supervisor');
     expect(outcomeOf(view, 'Restart the application')).toContain('done: ');
@@ -55,7 +53,7 @@ describe('High Error Rate after a bad deployment', () => {
 
   it('is cured by the rollback that a person approves: migrations, code, dependencies, restart', async () => {
     const answers = (act: string) => (act === 'Roll back the deployment' ? 'approve' : 'decline') as 'approve' | 'decline';
-    const { view } = await world.run(runbook, { place, times, answers, realTime: true });
+    const { view } = await world.run(runbook, { place, times, answers });
     const ask = view.asks.find(({ act }) => act === 'Roll back the deployment');
     expect(ask).toMatchObject({ risk: 'destructive', undo: 'cannot be undone', evidence: expect.stringMatching(/was not there before\n.*2 commits:\n/) });
     expect(ask?.evidence).toContain('rolled back first: 2026_01_27_120000_rename_organization_id_to_tenant_id');
@@ -70,7 +68,7 @@ describe('High Error Rate after a bad deployment', () => {
 describe('High Error Rate with a database that is down', () => {
   it('finds that the database is the cause, claims nothing, and opens its incident', async () => {
     await world.authos.postgres.stop();
-    const { view } = await world.run(runbook, { place, times: { ...times, approvalExpires: 700 }, realTime: true });
+    const { view } = await world.run(runbook, { place, times: { ...times, approvalExpires: 700 } });
     const steps = view.runs[0]?.steps ?? [];
     expect(JSON.stringify(steps.find(({ title }) => title === 'Review Recent Errors'))).toMatch(/recent errors unknown: .*answered 500/);
     expect(outcomeOf(view, 'Check the database')).toMatch(/^done: .*its health is unhealthy, it refuses us/);

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { missingIndex, slowEndpoint } from '../../sandbox/faults/slow-endpoint.js';
 import type { IncidentView } from '../../src/domain/incident.js';
 import { generalTroubleshootingProcedure } from '../../src/workflows/general-troubleshooting.js';
@@ -12,8 +12,6 @@ beforeAll(async () => {
   world = await openRunbookWorld();
 });
 afterAll(() => world?.close());
-// What runs here are programs and restarts: on a busy machine they take their time.
-vi.setConfig({ testTimeout: 90_000 });
 afterEach(() => world.setMode('automatic', 'global'));
 
 const place = { name: 'production' };
@@ -32,7 +30,7 @@ async function closedAfterChecks(incident: TestIncident): Promise<IncidentView> 
 
 describe('General Troubleshooting', () => {
   it('looks and tells; closes once the source says resolved; clears all caches only on request', async () => {
-    const { view, incident } = await world.run(generalTroubleshootingProcedure, { place, realTime: true });
+    const { view, incident } = await world.run(generalTroubleshootingProcedure, { place });
     expect(view.runs[0]?.end).toBe('observed');
     expect(view.runs[0]?.steps.map(({ title }) => title)).toEqual(['Quick Health Check', 'View Live Logs', 'Database Console', 'Check System Status']);
     expect(JSON.stringify(view.runs[0]?.steps[2])).toMatch(/getPdo\(\): .*connected.*User::count\(\): 1.*the cache answers/);
@@ -61,13 +59,13 @@ describe('High API Response Times', () => {
     const fault = slowEndpoint();
     await fault.put(world.authos);
     await world.setMode('dry-run', 'global');
-    const dry = await world.run(runbook, { place, realTime: true });
+    const dry = await world.run(runbook, { place });
     expect(dry.view.runs[0]?.end).toBe('observed');
     expect(outcomeOf(dry.view, 'Clear the config cache')).toContain('skipped mode: dry-run: would run php artisan config:clear');
     expect(world.authos.config().directory.cache_seconds).toBe(0);
 
     await world.setMode('automatic', 'global');
-    const { view, incident } = await world.run(runbook, { place, realTime: true });
+    const { view, incident } = await world.run(runbook, { place });
     expect(JSON.stringify(view.runs[0]?.steps.find(({ title }) => title === 'Identify Slow Endpoints'))).toContain('1 of 1 endpoints are slow');
     expect(outcomeOf(view, 'Clear the config cache')).toMatch(/^done: .*config:cache: built again/);
     expect(view.asks).toEqual([]);
@@ -78,7 +76,7 @@ describe('High API Response Times', () => {
   it('names the table that lacks an index, ends unrecovered, and notices what a person does about it', async () => {
     const fault = missingIndex();
     await fault.put(world.authos);
-    const { view, incident } = await world.run(runbook, { place, realTime: true });
+    const { view, incident } = await world.run(runbook, { place });
     expect(view.runs[0]?.end).toBe('unrecovered');
     expect(outcomeOf(view, 'Check for missing indexes')).toContain('candidates for an index: authentication_logs');
     expect(outcomeOf(view, 'Warm the cache')).toBe('failed: Command "cache:warm" is not defined.');
@@ -93,7 +91,7 @@ describe('High API Response Times', () => {
 
 describe('General Troubleshooting with a database that is down', () => {
   it('does not take resolved for recovered while the database is down', async () => {
-    const { incident } = await world.run(generalTroubleshootingProcedure, { place, realTime: true });
+    const { incident } = await world.run(generalTroubleshootingProcedure, { place });
     await world.authos.postgres.stop();
     await incident.alert({ status: 'resolved' });
     const view = await until(incident, (now) => now.runs[1]?.endedAt !== undefined);

@@ -20,7 +20,7 @@ afterEach(async () => {
 });
 
 // AuthOS's rate limits and the times of deliveries are real.
-const run = (options: RunOptions = {}) => world.run(runbook, { realTime: true, place: { name: 'all' }, ...options });
+const run = (options: RunOptions = {}) => world.run(runbook, { place: { name: 'all' }, ...options });
 
 
 async function hook() {
@@ -147,7 +147,7 @@ describe('webhook delivery failures', () => {
     await failedDeliveries(world.authos, { id }, { count: 3, status: 503, error: 'HTTP 503' });
     await world.authos.postgres.stop();
     try {
-      const { view } = await run({ answers: () => 'approve', realTime: false });
+      const { view } = await run({ answers: () => 'approve' });
       expect(view.runs[0]?.end).toBe('unrecovered');
       expect(outcomeOf(view, 'Check Webhook Metrics')).toContain('failed');
       expect(outcomeOf(view, disable)).toContain('skipped condition does not hold');

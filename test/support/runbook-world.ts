@@ -26,15 +26,13 @@ export interface RunOptions {
   answers?: Answers;
   automation?: Automation;
   times?: Partial<Times>;
-  /** Let time pass over open questions until they expire. */
+  /** Let questions expire after a second, those that `answers` answers apart. */
   expire?: boolean;
-  /** Skip no time: for proofs that compare the server's clock with times that the sandbox wrote. Questions expire by themselves. */
-  realTime?: boolean;
   /** Until when; the end of run 1 if not given. */
   until?: (view: IncidentView) => boolean;
 }
 
-/** The real runbooks on a real sandbox: one AuthOS host, its worker with the product's own activities, and a time-skipping server. */
+/** The real runbooks on a real sandbox: one AuthOS host, its worker with the product's own activities, and Temporal's dev server, where time is real. */
 export interface RunbookWorld {
   world: World;
   authos: Authos;
@@ -45,8 +43,8 @@ export interface RunbookWorld {
   close(): Promise<void>;
 }
 
-/** 200 ms are a minute; one sample proves, and one look is the watch: activities take their real time. */
-export const quickTimes: Times = { ...scaled(standardTimes, 1 / 300), samples: 1, watchEvery: scaled(standardTimes, 1 / 300).watch, approvalExpires: 60_000, firstWord: 600_000, silentAfter: 600_000 };
+/** 60 ms are a minute; one sample proves, and one look is the watch: activities take their real time. */
+export const quickTimes: Times = { ...scaled(standardTimes, 1 / 1000), samples: 1, watchEvery: scaled(standardTimes, 1 / 1000).watch, approvalExpires: 60_000, firstWord: 600_000, silentAfter: 600_000 };
 
 /** A sandbox with the product's own activities over it, without workflows. */
 export interface HostWorld {
@@ -78,11 +76,11 @@ export async function openHostWorld(options: Partial<AuthosOptions> = {}): Promi
   }
 }
 
-/** The same with incident and runs on a time-skipping server. What had started is ended again if a part does not. */
+/** The same with incident and runs on a dev server. What had started is ended again if a part does not. */
 export async function openRunbookWorld(options: Partial<AuthosOptions> = {}): Promise<RunbookWorld> {
   const { authos, activities, close } = await openHostWorld(options);
   try {
-    const world = await openWorld({ bundles: async () => ({ incidents: await workflowBundle('incidents'), runs: await workflowBundle('runs') }) });
+    const world = await openWorld({ realTime: true, bundles: async () => ({ incidents: await workflowBundle('incidents'), runs: await workflowBundle('runs') }) });
     const closeAll = async (): Promise<void> => {
       await world.close();
       await close();
@@ -95,10 +93,9 @@ export async function openRunbookWorld(options: Partial<AuthosOptions> = {}): Pr
   }
 }
 
-async function run(world: World, authos: Authos, procedure: Procedure, { place, alert, answers, automation, times, expire, realTime, until }: RunOptions = {}): Promise<{ view: IncidentView; incident: TestIncident }> {
+async function run(world: World, authos: Authos, procedure: Procedure, { place, alert, answers, automation, times, expire, until }: RunOptions = {}): Promise<{ view: IncidentView; incident: TestIncident }> {
   const { mount: _, ...here } = authos.inventory().place;
-  // Short where questions are to expire: while a task is open anywhere the clock is not skipped, and the wait is a real one.
-  const used = { ...quickTimes, ...(expire ? { approvalExpires: 5_000 } : {}), ...times };
+  const used = { ...quickTimes, ...(expire ? { approvalExpires: 1_000 } : {}), ...times };
   const incident = await world.open({
     runbook: procedure,
     runs: procedure.type,
@@ -107,20 +104,18 @@ async function run(world: World, authos: Authos, procedure: Procedure, { place, 
   });
   const answered = new Set<string>();
   const over = until ?? ((view: IncidentView) => view.runs[0]?.endedAt !== undefined);
-  const giveUpAt = performance.now() + 100_000;
+  const giveUpAt = performance.now() + 150_000;
   for (;;) {
     const view = await incident.view();
     if (over(view)) return { view, incident };
     if (performance.now() > giveUpAt) throw new Error(`the run did not end: ${JSON.stringify({ ...view, pages: [] }, null, 1)}`);
     for (const ask of view.asks.filter(({ id, answer }) => !answer && !answered.has(id))) {
       const said = answers?.(ask.act);
-      if (!said && !expire) continue;
+      if (!said) continue;
       answered.add(ask.id);
-      if (said === 'approve') await incident.act({ kind: 'approve', ask: ask.id });
-      else if (said === 'decline') await incident.act({ kind: 'decline', ask: ask.id, reason: 'no' });
-      else await world.env.sleep(used.approvalExpires + 500);
+      await incident.act(said === 'approve' ? { kind: 'approve', ask: ask.id } : { kind: 'decline', ask: ask.id, reason: 'no' });
     }
-    await (realTime ? delay(50) : world.env.sleep(50));
+    await delay(50);
   }
 }
 
