@@ -81,10 +81,9 @@ export function databaseServerActivities({ hosts, shellOf, apiOf, adminOf, serve
     const { shell } = at(place);
     try {
       const path = await realpath(dataFolder);
-      const data = await volumeUsage(shell, path);
       const wal = await realpath(join(path, 'pg_wal')).catch(() => path);
-      const log = wal === path ? data : await volumeUsage(shell, wal);
-      return { usedPercent: Math.max(data.usedPercent, log.usedPercent), path: dataFolder };
+      const volumes = await Promise.all([path, wal].map(async (folder) => ({ usedPercent: (await volumeUsage(shell, folder)).usedPercent, path: folder })));
+      return volumes.reduce((one, other) => (other.usedPercent > one.usedPercent ? other : one));
     } catch (error) {
       return { unknown: `how full the volume of ${dataFolder} is can't be read: ${(error as Error).message}` };
     }
@@ -273,7 +272,7 @@ export function databaseServerActivities({ hosts, shellOf, apiOf, adminOf, serve
       return artisanOutcome('db:wipe-cache', await artisan({ ...at(place), command: 'db:wipe-cache' }));
     },
 
-    /** R5: how full the volume of the data is. `high` over 90 %. A repeat is safe. */
+    /** R5: how full the volume of the data is, or of the WAL where that is fuller. `high` over 90 %. A repeat is safe. */
     async checkDatabaseVolume({ place }: { place: Place }): Promise<Finding<{ usedPercent?: number; high: boolean; mount?: string }>> {
       const volume = await dataVolume(place);
       if ('unknown' in volume) return { evidence: volume.unknown, data: { high: false } };

@@ -90,11 +90,15 @@ export function queueWorkerActivities({ hosts, shellOf, databaseOf, services, sc
     return { outcome: 'failed', evidence: fitted(`${update.ok ? `${running} of ${value} workers run` : update.words}; numprocs is ${old} again${back.ok ? '' : `, but ${back.words}`}`, 1_000) };
   }
 
-  async function runningSoon(shell: Shell, program: string, wanted: number): Promise<number> {
+  async function runningNow(shell: Shell, program: string): Promise<number> {
     const [command, ...args] = privileged(['supervisorctl', 'status', `${program}:*`]);
+    const { stdout } = await shell.run(command, args, { timeoutMs: 20_000 });
+    return stdout.split('\n').filter((line) => /^\S+\s+RUNNING\b/.test(line)).length;
+  }
+
+  async function runningSoon(shell: Shell, program: string, wanted: number): Promise<number> {
     for (let tries = 0; ; tries += 1) {
-      const result = await shell.run(command, args, { timeoutMs: 20_000 });
-      const running = result.stdout.split('\n').filter((line) => /^\S+\s+RUNNING\b/.test(line)).length;
+      const running = await runningNow(shell, program);
       if (running === wanted || tries >= 15) return running;
       await Context.current().sleep(1_000);
     }
@@ -171,6 +175,18 @@ export function queueWorkerActivities({ hosts, shellOf, databaseOf, services, sc
       const pool = poolOf(at(place).host);
       wholeNumber('count', count, { min: 1, max: pool?.atMost ?? 1 });
       return setCount(place, count);
+    },
+
+    /** Whether numprocs is `count` and so many run, which is what `setWorkerCount` leaves. Reads only; a repeat is safe. */
+    async workerCountIs({ place, count }: { place: Place; count: number }): Promise<{ done: boolean; evidence: string }> {
+      const { host, shell } = at(place);
+      const pool = poolOf(host);
+      if (pool === undefined) return { done: false, evidence: `the config of ${host.name} does not say where the number of its workers is` };
+      const { text } = await readSupervisorConfig(pool.configFile);
+      const written = numprocsOf(text, pool.program);
+      if (written !== count) return { done: false, evidence: `numprocs of ${pool.program} is ${written ?? 'not readable'}` };
+      const running = await runningNow(shell, pool.program);
+      return { done: running === count, evidence: `numprocs of ${pool.program} is ${count}; ${running} run` };
     },
 
     /** Undo of `setWorkerCount`: writes the old number back if it is still `ours`; another's number stays, and that is 'done'. A repeat is safe. */

@@ -291,10 +291,14 @@ const increaseWorkerProcesses = step({
     },
   },
   touches: (place) => [...queue(place), `service:workers@${place.host}`],
-  // The number is written again and read back: nothing is added twice.
-  ifWorkerDies: 'repeat',
   settle: 'restart', // supervisor's update starts the whole group anew
   timeout: { minutes: 4, because: 'supervisor lets each worker end its job first' },
+  async look(on, scene) {
+    const { workers } = factsOf(scene);
+    if (!workers) return undefined;
+    const { done, evidence } = await on.workerCountIs({ place: scene.place, count: workers.to });
+    return done ? { outcome: 'done', evidence } : undefined;
+  },
   undo: {
     says: 'writes the old number of workers back by itself, if it is still ours',
     async entry(_, scene) {

@@ -6,7 +6,7 @@ import type { Asks, Changed, Decision, Ended, Found, RunInput, Stop } from '../d
 import { checkCause, detach, tellCause } from './attaching.js';
 import { beginClose } from './closing.js';
 import { type Books, changeState } from './desk.js';
-import { byIncident, byLadder, byRun, currentRun, entry, note, openAsks } from './incident-memory.js';
+import { byIncident, byLadder, byRun, currentRun, entry, type IncidentMemory, note, openAsks } from './incident-memory.js';
 import { queues, runId } from './names.js';
 import { sendPage } from './telling.js';
 import { automaticUndosSettled, undoAutomatic } from './undoing.js';
@@ -176,11 +176,19 @@ export function runEnded(books: Books, message: Ended): void {
   if (message.triedToResolve) memory.runsWithActs += 1;
   withdrawAsks(books, now);
   const unremarkable = run.kind === 'check' && (message.end === 'unrecovered' || message.end === 'mitigated');
+  noteOutputs(memory, message, now);
   if (!unremarkable) note(memory, entry(now, byRun, 'run', `run ${run.n} ended ${message.end}: ${message.reason}`));
   if (memory.closed ?? memory.closing) return;
   // It has escalated already, and others may have gone on since; only the good news counts.
   if (late && (message.end !== 'recovered' || currentRun(memory))) return;
   next(books, message, now);
+}
+
+/** Evidence is a few lines: where the rest of it is belongs on record too. */
+function noteOutputs(memory: IncidentMemory, { steps }: Ended, now: number): void {
+  for (const { act, file } of steps.flatMap(({ acts }) => acts)) {
+    if (file !== undefined) note(memory, entry(now, byRun, 'found', `${act}: its whole output is in the host's records, ${file}`));
+  }
 }
 
 function next(books: Books, message: Ended, now: number): void {

@@ -2,6 +2,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { dispatch, failedJobs } from '../../sandbox/faults/queue-jobs.js';
+import { withNumprocs } from '../../src/activities/supervisor-config.js';
 import { type HostWorld, openHostWorld } from '../support/runbook-world.js';
 import { inActivity, patiently } from './support.js';
 
@@ -144,6 +145,21 @@ describe('the number of workers', () => {
     expect(workers()).toBe(2);
     expect(await inActivity(() => on().restoreWorkerCount({ ...place(), ours: 2, old: 1 }))).toMatchObject({ outcome: 'done' });
     expect(workers()).toBe(1);
+  });
+
+  it('is not in place while it is only written: a worker that died between file and supervisor is done again', async () => {
+    const file = world.authos.supervisor!.configFile;
+    const before = await readFile(file, 'utf8');
+    const isTwo = () => inActivity(() => on().workerCountIs({ ...place(), count: 2 }));
+    try {
+      expect(await isTwo()).toEqual({ done: false, evidence: 'numprocs of authos-workers is 1' });
+      await writeFile(file, withNumprocs(before, 'authos-workers', 2));
+      expect(await isTwo()).toEqual({ done: false, evidence: 'numprocs of authos-workers is 2; 1 run' });
+      expect(await inActivity(() => on().setWorkerCount({ ...place(), count: 2 }))).toMatchObject({ outcome: 'done' });
+      expect(await isTwo()).toEqual({ done: true, evidence: 'numprocs of authos-workers is 2; 2 run' });
+    } finally {
+      expect(await inActivity(() => on().restoreWorkerCount({ ...place(), ours: 2, old: 1 }))).toMatchObject({ outcome: 'done' });
+    }
   });
 
   it('is bounded by the config', async () => {

@@ -1,5 +1,7 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { databaseDown, databaseExhausted } from '../../sandbox/faults/index.js';
 import type { IncidentView } from '../../src/domain/incident.js';
@@ -25,6 +27,28 @@ afterEach(async () => {
 const run = (options: RunOptions = {}) => world.run(runbook, { times: { budgetWindow: 1 }, ...options });
 const approving = (wanted: string) => (act: string) => (act === wanted ? ('approve' as const) : ('decline' as const));
 const endOf = (view: IncidentView) => view.runs[0]?.end;
+
+/** Puts the write-ahead log on the application's volume, as hosts with one small disk have it, and fills that up to 92 %. Resolves to the way back. */
+async function walOnFullVolume(): Promise<() => Promise<void>> {
+  const { postgres, capacity } = world.authos;
+  const home = join(postgres.dataFolder, 'pg_wal');
+  const moved = join(capacity.mount, 'pg_wal');
+  const filler = join(capacity.mount, 'filler');
+  for (let folder = dirname(moved); folder !== tmpdir(); folder = dirname(folder)) await chmod(folder, 0o755); // PostgreSQL's own user must pass
+  await postgres.stop();
+  await execa('mv', [home, moved]);
+  await symlink(moved, home);
+  await postgres.restart();
+  const { bytes } = await capacity.usage();
+  await writeFile(filler, Buffer.alloc(Math.round(0.92 * bytes.total - bytes.used)));
+  return async () => {
+    await rm(filler);
+    await postgres.stop();
+    await rm(home);
+    await execa('mv', [moved, home]);
+    await postgres.restart();
+  };
+}
 
 describe('Database Connection Failures', () => {
   it('restarts a dead PostgreSQL on approval, and closes on its own proof', async () => {
@@ -101,6 +125,27 @@ describe('Database Connection Failures', () => {
     expect(row?.n).toBe('200');
     expect(view.undos).toMatchObject([{ kind: 'offered', title: 'Write max_connections = 30 back', state: 'registered' }]);
     expect(endOf(view)).toBe('recovered');
+  });
+
+  it('opens Disk Space Critical for the full volume that its write-ahead log is on', async () => {
+    const takeBack = await walOnFullVolume();
+    try {
+      await exhausted().put(world.authos);
+      const { view } = await run({ answers: () => 'decline' });
+      const { mount } = world.authos.capacity;
+      expect(outcomeOf(view, 'Check Disk Space')).toMatch(new RegExp(`^done: the volume of ${mount}/pg_wal is 9\\d % used`));
+      expect(outcomeOf(view, 'Open Disk Space Critical')).toMatch(new RegExp(`^done: diskSpaceCritical on ${world.authos.name}:${mount}: `));
+      expect(view.followUps.join()).not.toContain('Check Disk Space');
+    } finally {
+      await takeBack();
+    }
+  });
+
+  it('opens nothing for a volume with room, and says how full it is', async () => {
+    await databaseDown().put(world.authos);
+    const { view } = await run({ answers: () => 'decline' });
+    expect(outcomeOf(view, 'Check Disk Space')).toMatch(/^done: the volume of .* is \d+ % used/);
+    expect(outcomeOf(view, 'Open Disk Space Critical')).toContain('skipped condition does not hold: the volume of the database is not over 90 %');
   });
 
   it.each(['observe-only', 'dry-run'] as const)('changes nothing in mode %s, and says what it would do', async (mode) => {

@@ -13,7 +13,7 @@ describe('an incident, end to end on skipped time', () => {
     const host = practiceHost();
     host.onCure = (what) => {
       if (what === 'Restart') host.verdict = over;
-      return { outcome: 'done', evidence: `${what} ran` };
+      return { outcome: 'done', evidence: `${what} ran`, ...(what === 'Restart' ? { file: 'restart.txt' } : {}) };
     };
     const incident = await world.open({ activities: host.activities });
     await incident.until((view) => view.asks.length === 1, 'the question');
@@ -25,6 +25,7 @@ describe('an incident, end to end on skipped time', () => {
     await incident.pass(0.1);
     const view = await incident.view();
     expect(view.closedAs).toBe('recovered');
+    expect(view.timeline.filter(({ text }) => text.includes('whole output')).map(({ text }) => text)).toEqual(["Restart: its whole output is in the host's records, restart.txt"]);
     expect(host.did).toEqual(['Safe Cure', 'Temporary Cure', 'Restart', 'undo Temporary Cure']);
     expect(world.reports.get(incident.start.id)?.closedAs).toBe('recovered');
   });

@@ -175,7 +175,6 @@ describe('the rules about acts', () => {
         "bruteForceAttack: Block suspicious addresses: destructive, check",
         "diskSpaceCritical: Delete logs older than 7 days: destructive, repeat",
         "diskSpaceCritical: Rotate logs: destructive, repeat",
-        "failedQueueJobs: Increase Worker Processes: disruptive, repeat",
       ]
     `);
   });
