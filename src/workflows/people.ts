@@ -64,7 +64,8 @@ export function refusal(memory: IncidentMemory, { actor, action }: Request, now:
     return `${action.kind} needs a person that our server knows: use the responder command or a link of a page`;
   }
   if (memory.closed ?? memory.closing) {
-    if (action.kind === 'note' || action.kind === 'undo') return undefined;
+    if (action.kind === 'note') return undefined;
+    if (action.kind === 'undo') return refusedUndo(memory, action.undo);
     return `the incident is closed (${memory.closed?.as ?? memory.closing?.as}); a new alert reopens it`;
   }
   const { times } = memory.start;
@@ -92,12 +93,18 @@ export function refusal(memory: IncidentMemory, { actor, action }: Request, now:
       return run ? `run ${run.n} is going on (${run.phase})` : undefined;
     }
     case 'undo':
-      return undefined;
+      return refusedUndo(memory, action.undo);
     case 'stop':
       return currentRun(memory) ? undefined : 'no run is going on';
     case 'resolve':
       return action.reason.trim() ? undefined : 'to close an incident unproven needs a reason';
   }
+}
+
+function refusedUndo({ undos }: IncidentMemory, id: string): string | undefined {
+  const registered = undos.find((undo) => undo.id === id);
+  if (!registered) return `there is no undo ${id || '(none given)'}; ${undos.length > 0 ? `there are: ${undos.map((undo) => undo.id).join(', ')}` : 'nothing was done that can be taken back'}`;
+  return ['running', 'waiting', 'done'].includes(registered.state) ? `undo ${id} is ${registered.state}` : undefined;
 }
 
 function refusedAnswer(memory: IncidentMemory, id: string, now: number): string | undefined {

@@ -57,9 +57,7 @@ export function act(books: Books, request: Request, now: number): ActionResult {
       return { said: action.run ? 'a run starts' : 'a check starts' };
     case 'undo': {
       const registered = memory.undos.find((u) => u.id === action.undo);
-      if (!registered || ['running', 'waiting', 'done'].includes(registered.state)) {
-        return { said: `refused: ${registered ? `it is ${registered.state}` : `there is no undo ${action.undo}`}` };
-      }
+      if (!registered) return { said: 'refused: it is not registered' };
       note(memory, entry(now, actor, 'undo', `asked for: ${registered.title}`));
       registered.by = actorName(actor);
       startUndo(books, [registered], now);

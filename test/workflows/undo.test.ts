@@ -69,12 +69,12 @@ describe('what is offered', () => {
     await incident.handle.signal('undone', { incidentId: 'an earlier one', id, state: 'failed', evidence: 'not ours' });
     await incident.signal('undo', { undo: id });
     expect((await incident.view()).undos[0]?.state).toBe('registered');
-    expect(await incident.act({ kind: 'undo', undo: '9.9' })).toContain('there is no undo 9.9');
+    expect(await incident.refused({ kind: 'undo', undo: '9.9' })).toContain('there is no undo 9.9');
     expect(await incident.act({ kind: 'undo', undo: id })).toBe('undoing: Take Restart back');
     const view = await incident.until((v) => v.undos[0]?.state === 'done', 'the undo');
     expect(view.undos[0]?.by).toBe('alice (cli)');
     expect(host.did).toEqual(['Restart', 'undo Restart']);
-    expect(await incident.act({ kind: 'undo', undo: id })).toBe('refused: it is done');
+    expect(await incident.refused({ kind: 'undo', undo: id })).toBe(`undo ${id} is done`);
   });
 });
 
