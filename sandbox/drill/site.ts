@@ -36,6 +36,8 @@ export interface Site {
   /** Bearer tokens: of the monitor that sends alerts, and of people by id. */
   tokens: { alerts: string; people: Record<string, string> };
   configFile: string;
+  /** What our programs are started with; the secrets that the config refers to are in it. */
+  env: Record<string, string>;
   /** Our processes by name: `server`, `incidents`, `runs`, `host`. */
   processes: Record<string, OwnedProcess>;
   /** Starts one of them again. */
@@ -114,7 +116,7 @@ export async function openSite({ folder, scale, times, host, httpPort, uiPort, o
     const broken = started.find((part) => part.status === 'rejected');
     if (broken) throw broken.reason;
     signal.throwIfAborted();
-    return { authos, mailbox, temporal, url, tokens, configFile, processes, restart: start, stop };
+    return { authos, mailbox, temporal, url, tokens, configFile, env: environment, processes, restart: start, stop };
   } catch (error) {
     await stop();
     throw error;
