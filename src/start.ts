@@ -4,6 +4,7 @@ import { runbooks } from './catalogue.js';
 import { automationNames } from './catalogue/plain.js';
 import { ConfigError, loadConfig } from './config.js';
 import { createLogger } from './log.js';
+import { UsageError } from './usage-error.js';
 import { allRoles } from './workers/roles.js';
 
 const help = `Usage: npm start
@@ -17,6 +18,8 @@ const startAgainAfterMs = 2_000;
 
 async function main(): Promise<void> {
   if (process.argv.includes('--help') || process.argv.includes('-h')) return console.log(help);
+  const [unknown] = process.argv.slice(2);
+  if (unknown !== undefined) throw new UsageError(`npm start takes no ${unknown}: everything is in the config (--help says more)`);
   const config = loadConfig({ catalogue: automationNames(runbooks) });
   const logger = createLogger(config);
   const stopping = new AbortController();
@@ -54,6 +57,7 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  console.error(error instanceof ConfigError ? error.message : error);
-  process.exit(error instanceof ConfigError ? 2 : 1);
+  const wrong = error instanceof ConfigError || error instanceof UsageError;
+  console.error(wrong ? error.message : error);
+  process.exit(wrong ? 2 : 1);
 });

@@ -4,7 +4,7 @@ import { ConfigError, loadConfig } from './config.js';
 import { createLogger } from './log.js';
 import { createMetrics } from './metrics.js';
 import { UsageError } from './usage-error.js';
-import { connect, workersOf } from './workers/of-role.js';
+import { connect, TemporalUnreachable, workersOf } from './workers/of-role.js';
 import { rolesFrom } from './workers/roles.js';
 import { runtimeLogger } from './workers/runtime-logger.js';
 
@@ -58,7 +58,7 @@ async function serveMetrics(registry: { contentType: string; metrics(): Promise<
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {
-  const known = error instanceof ConfigError || error instanceof UsageError;
-  console.error(known ? error.message : error);
-  process.exit(known ? 2 : 1);
+  const wrong = error instanceof ConfigError || error instanceof UsageError;
+  console.error(wrong || error instanceof TemporalUnreachable ? error.message : error);
+  process.exit(wrong ? 2 : 1);
 });

@@ -7,7 +7,7 @@ import { signingSeed } from '../config.js';
 import type { Config } from '../config.js';
 import { createMetrics } from '../metrics.js';
 import { buildServer } from './build-server.js';
-import { lazyConnection } from './connect.js';
+import { lazyConnection } from '../lazy-connection.js';
 import type { Reports } from './incidents.js';
 import { temporalIncidents } from './temporal-incidents.js';
 

@@ -1,5 +1,5 @@
 import { Client } from '@temporalio/client';
-import { NativeConnection, type Worker } from '@temporalio/worker';
+import { NativeConnection, TransportError, type Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { controlActivities } from '../activities/control.js';
 import { neighbourActivities } from '../activities/neighbours.js';
@@ -11,7 +11,7 @@ import { logChannel } from '../channels/log.js';
 import { runbooks } from '../catalogue.js';
 import type { Config } from '../config.js';
 import { holders } from '../domain/roster.js';
-import { lazyConnection } from '../http/connect.js';
+import { lazyConnection } from '../lazy-connection.js';
 import { reportsFolder } from '../http/serve.js';
 import { workflowBundle } from './bundle.js';
 import { hostWorker, incidentWorker, pageWorker, runWorker, type WorkerParts } from './build.js';
@@ -31,10 +31,19 @@ export interface Connections {
   close(): Promise<void>;
 }
 
-/** Connects to Temporal as the config says; throws if it can't be reached. */
+/** Temporal is not where config and environment say. Whoever started the worker starts it again, or sets them right. */
+export class TemporalUnreachable extends Error {
+  override readonly name = 'TemporalUnreachable';
+}
+
+/** Connects to Temporal as the config says. Throws `TemporalUnreachable`. */
 export async function connect(config: Config): Promise<Connections> {
-  const { namespace } = config.temporal;
-  const native = await NativeConnection.connect(config.temporal.connection());
+  const { namespace, address } = config.temporal;
+  const native = await NativeConnection.connect(config.temporal.connection()).catch((error: unknown) => {
+    if (!(error instanceof TransportError)) throw error;
+    const why = /message: "([^"]+)"/.exec(error.message)?.[1] ?? error.message;
+    throw new TemporalUnreachable(`Temporal can't be reached at ${address}: ${why}. TEMPORAL_ADDRESS, TEMPORAL_PROFILE or temporal.address of the config says where it is.`, { cause: error });
+  });
   const { connection, close } = lazyConnection(config.temporal.connection());
   return {
     worker: { connection: native, namespace },

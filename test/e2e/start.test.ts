@@ -62,7 +62,8 @@ describe('npm start', () => {
   it('says what is wrong and ends where Temporal cannot be reached', async () => {
     const { exitCode, all } = await start({ TEMPORAL_ADDRESS: '127.0.0.1:9' });
     expect(exitCode).toBe(1);
-    expect(all).toContain('127.0.0.1:9');
+    expect(all).toContain("Temporal can't be reached at 127.0.0.1:9: Connection refused");
+    expect(all).not.toContain('    at ');
   });
 
   it('names a wrong setting, and exits 2', async () => {

@@ -11,7 +11,7 @@ import { route } from '../../src/alerts/routing.js';
 import type { RoutedAlert } from '../../src/alerts/routing.js';
 import type { Config } from '../../src/config.js';
 import { standardTimes } from '../../src/domain/times.js';
-import { lazyConnection } from '../../src/http/connect.js';
+import { lazyConnection } from '../../src/lazy-connection.js';
 import { ApiError } from '../../src/http/errors.js';
 import { temporalIncidents } from '../../src/http/temporal-incidents.js';
 import { standardDeadlines } from '../../src/http/temporal-calls.js';
