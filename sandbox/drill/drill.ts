@@ -2,8 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { timelineLine, outcomeWords } from '../../src/cli/story.js';
 import type { IncidentView } from '../../src/domain/incident.js';
-import { runId } from '../../src/workflows/names.js';
+import type { AlertmanagerPayload } from '../faults/fault.js';
 import type { Fault } from '../faults/index.js';
+import { type Diagnosis, diagnosisOf } from './diagnosis.js';
 import { answerQuestions, incidentView, report, type Script, sendAlert, takeAction } from './responder.js';
 import type { Site } from './site.js';
 
@@ -14,17 +15,21 @@ export interface Teller {
 }
 
 export interface DrillResult {
+  runbook: string;
   fault: string;
   incident: string;
   closedAs: string;
   /** The fault is gone, by a measurement of its own. */
   over: boolean;
   evidence: string;
-  /** Seconds from the alert to the first mail at the SMTP server, to proof, and to the close. */
-  seconds: { toFirstPage: number; toProof: number; toClose: number };
+  /** Seconds from the alert to the first mail at the SMTP server (none if a cause pages for it), to what a first look found, to proof, and to the close. */
+  seconds: { toFirstPage?: number; toDiagnosis?: number; toProof?: number; toClose?: number };
+  /** Acts that ran, diagnostic ones included. */
+  steps: number;
   pages: number;
   approvals: number;
   events: { incident: number; run: number };
+  diagnosis?: Diagnosis;
   report: string;
   temporalUi: string;
 }
@@ -33,40 +38,55 @@ export interface DrillResult {
 export async function drill(site: Site, fault: Fault, script: Script, tell: Teller, signal: AbortSignal): Promise<DrillResult> {
   tell.heading(`Fault: ${fault.title}`);
   await fault.put(site.authos);
-  const mails = site.mailbox.onMail((mail) => tell.line(`   ✉ ${mail.to} · ${mail.subject}`));
+  return respond(site, fault, script, tell, signal);
+}
+
+/** The part of a drill after its fault: from the alert on. Several may go on at one site. */
+export async function respond(site: Site, fault: Fault, script: Script, tell: Teller, signal: AbortSignal): Promise<DrillResult> {
   const sentAt = Date.now();
-  const firstMail = site.mailbox.next(() => true, { withinMs: 30_000 });
   const id = await sendAlert(site, await fault.alert(site.authos));
+  const quiet = site.mailbox.onMail((mail) => mail.text.includes(id) && tell.line(`   ✉ ${mail.to} · ${mail.subject}`));
   const first = await incidentView(site, id);
   const temporalUi = first.incident.links.temporal;
   tell.line(`Incident ${id}`);
   tell.line(`Temporal UI: ${temporalUi}`);
-  const firstMailAt = (await firstMail).receivedAt;
   const view = await follow(site, id, { fault, script }, tell, signal);
-  mails();
+  quiet();
 
   tell.heading('Is the fault over?');
   const { over, evidence } = await fault.over(site.authos);
   tell.line(evidence);
   const text = await report(site, id);
-  const since = (at: number | undefined): number => (at === undefined ? Number.NaN : Math.round((at - sentAt) / 100) / 10);
+  const firstMail = site.mailbox.messages.find((mail) => mail.text.includes(id));
+  const since = (at: number | undefined): number | undefined => (at === undefined ? undefined : Math.round(at - sentAt) / 1_000);
+  const diagnosed = view.runs[0]?.steps.filter(({ phase }) => phase === 'diagnose').flatMap(({ acts }) => acts.map(({ endedAt }) => endedAt)) ?? [];
+  const { events, diagnosis } = await historyOf(site, view);
   return {
+    runbook: fault.runbook,
     fault: fault.name,
     incident: id,
     closedAs: view.closedAs ?? 'not closed',
     over,
     evidence,
     seconds: {
-      toFirstPage: Math.round(+firstMailAt - sentAt) / 1_000,
+      toFirstPage: since(firstMail && +firstMail.receivedAt),
+      toDiagnosis: since(diagnosed.length > 0 ? Math.max(...diagnosed) : undefined),
       toProof: since(view.timeline.find((entry) => entry.text.endsWith('→ watching'))?.at),
       toClose: since(view.closedAt),
     },
+    steps: view.runs.flatMap(({ steps }) => steps.flatMap(({ acts }) => acts)).filter(({ outcome }) => outcome.kind !== 'skipped').length,
     pages: view.pages.length,
     approvals: view.asks.filter((ask) => ask.answer?.answer === 'approved').length,
-    events: await eventsOf(site, view),
+    events,
+    ...(diagnosis && { diagnosis }),
     report: text,
     temporalUi,
   };
+}
+
+/** Closed as recovered by a proof, and the fault is gone. */
+export function isCured({ closedAs, over }: DrillResult): boolean {
+  return closedAs === 'recovered' && over;
 }
 
 async function follow(site: Site, id: string, { fault, script }: { fault: Fault; script: Script }, tell: Teller, signal: AbortSignal): Promise<IncidentView> {
@@ -92,18 +112,24 @@ async function follow(site: Site, id: string, { fault, script }: { fault: Fault;
     }
     if (view.state === 'closed' && view.timeline.some((entry) => entry.what === 'report')) return view;
     await answerQuestions(site, view, answered, script);
-    const left = view.runs.some(({ end }) => end === 'unrecovered');
+    const left = view.runs.some(({ end }) => end === 'unrecovered' || end === 'observed');
     if ((view.state === 'mitigated' || left) && fault.byHand && !handled) {
       handled = true;
       tell.line(`A person ${await fault.byHand(site.authos)}`);
+      if (fault.sourceResolves) await sendAlert(site, resolved(await fault.alert(site.authos)));
     }
     // What went wrong a moment before the cure counts for a while: so the person asks again.
-    if (handled && view.state === 'open' && view.runs.every(({ endedAt }) => endedAt !== undefined) && Date.now() > checkedAt + 3_000) {
+    if (handled && !fault.sourceResolves && view.state === 'open' && view.runs.every(({ endedAt }) => endedAt !== undefined) && Date.now() > checkedAt + 3_000) {
       checkedAt = Date.now();
       await takeAction(site, id, { kind: 'check' });
     }
     await delay(200, undefined, { signal });
   }
+}
+
+function resolved(payload: AlertmanagerPayload): AlertmanagerPayload {
+  const endsAt = new Date().toISOString();
+  return { ...payload, status: 'resolved', alerts: payload.alerts.map((one) => ({ ...one, status: 'resolved', endsAt })) };
 }
 
 async function current(site: Site, id: string): Promise<{ view: IncidentView; progress: IncidentView['runs'][number]['steps'] }> {
@@ -115,13 +141,19 @@ async function current(site: Site, id: string): Promise<{ view: IncidentView; pr
   return (await response.json()) as { view: IncidentView; progress: IncidentView['runs'][number]['steps'] };
 }
 
-/** Length of both histories, for the bar on their size. */
-async function eventsOf(site: Site, view: IncidentView): Promise<DrillResult['events']> {
+/** Length of the histories of the incident and all its runs, for the bar on their size, and how its first run looked. */
+async function historyOf(site: Site, view: IncidentView): Promise<Pick<DrillResult, 'events' | 'diagnosis'>> {
   const connection = await Connection.connect({ address: site.temporal.address });
   try {
     const client = new Client({ connection, namespace: site.temporal.namespace });
     const length = async (workflowId: string): Promise<number> => (await client.workflow.getHandle(workflowId).describe()).historyLength;
-    return { incident: await length(view.incident.workflowId), run: await length(runId(view.incident.id, view.runs.at(-1)?.n ?? 1)) };
+    const runs = await Promise.all(view.runs.map(({ workflowId }) => length(workflowId)));
+    const [first] = view.runs;
+    const diagnosis = first && (await diagnosisOf(client, first));
+    return {
+      events: { incident: await length(view.incident.workflowId), run: runs.reduce((sum, one) => sum + one, 0) },
+      ...(diagnosis && { diagnosis }),
+    };
   } finally {
     await connection.close();
   }

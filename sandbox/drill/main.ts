@@ -5,12 +5,16 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import pc from 'picocolors';
 import { faults, type Fault } from '../faults/index.js';
-import { drill, type DrillResult } from './drill.js';
+import { drill, type DrillResult, isCured, type Teller } from './drill.js';
+import { gameDay, type PartResult, playGameDay } from './game-day.js';
 import type { Script } from './responder.js';
 import { openSite, type Site } from './site.js';
+import { gameDayTable } from './table.js';
 
 /** Thirty times faster than life: a 10 min watch takes 20 s, level 2 is due after 30 s. */
 const scale = 1 / 30;
+
+const pace = `Times are those of the runbooks, ${Math.round(1 / scale)} times faster: a watch of 10 min takes ${600 * scale} s, level 2 is due after ${900 * scale} s.`;
 
 /** The person of the drill: says yes to what cures, and leaves open what would lose something for nothing. */
 const script: Script = (act) => (act === 'Delete all sessions' ? { approve: true, reason: '' } : undefined);
@@ -19,6 +23,7 @@ const program = new Command('drill')
   .description('Puts a real fault into an AuthOS sandbox, sends its alert, and follows the incident until it is closed.')
   .argument('[runbook]', 'runbook to drill', 'diskSpaceCritical')
   .option('--fault <name>', 'which of its faults')
+  .option('--all', 'game day: every runbook, then three at once, then a database outage with its symptoms')
   .option('--list', 'list runbooks and faults')
   .option('--keep', 'leave everything running afterwards, until Ctrl-C')
   .option('--json', 'print the result as one JSON document')
@@ -27,50 +32,92 @@ const program = new Command('drill')
   .addHelpText(
     'after',
     `
-Exit code: 0 the incident closed as recovered and the fault is gone · 1 it did not, or something broke · 2 usage · 130 Ctrl-C
+Exit code: 0 every incident closed as recovered and its fault is gone · 1 not so, or something broke · 2 usage · 130 Ctrl-C
 
 Examples:
   npm run drill
   npm run drill -- --keep
-  npm run drill -- diskSpaceCritical --json`,
+  npm run drill -- diskSpaceCritical --json
+  npm run drill -- --all`,
   );
 
 await main();
 
+interface Options {
+  fault?: string;
+  all?: boolean;
+  list?: boolean;
+  keep?: boolean;
+  json?: boolean;
+  httpPort?: number;
+  uiPort?: number;
+}
+
+/** What a drill of one fault and a game day both stand on. */
+interface Ground extends Pick<Options, 'httpPort' | 'uiPort'> {
+  folder: string;
+  tell: Teller;
+  signal: AbortSignal;
+}
+
 async function main(): Promise<void> {
   program.exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2)).parse();
-  const options = program.opts<{ fault?: string; list?: boolean; keep?: boolean; json?: boolean; httpPort?: number; uiPort?: number }>();
+  const options = program.opts<Options>();
   if (options.list) return list();
+  if (options.all && (program.args.length > 0 || options.fault !== undefined || options.keep)) usage('--all is every runbook, and leaves nothing running');
   const fault = chosen(program.processedArgs[0] as string, options.fault);
-  const interrupted = interruption();
+  const signal = interruption();
   const startedAt = Date.now();
   const elapsed = (): string => pc.dim(`${((Date.now() - startedAt) / 1_000).toFixed(1).padStart(5)} s`);
   const tell = { line: (text: string) => say(`${elapsed()}  ${text}`), heading: (text: string) => say(`${elapsed()}  ${pc.bold(text)}`) };
-
   const folder = await mkdtemp(join(tmpdir(), 'authos-responder-drill-'));
-  let site: Site | undefined;
+  const ground: Ground = { folder, tell, signal, httpPort: options.httpPort, uiPort: options.uiPort };
   let code = 1;
   try {
-    tell.heading('Starting Temporal, PostgreSQL, Valkey, an AuthOS host, a mail server, our server and workers');
-    site = await openSite({ folder, scale, host: fault.needs?.(scale), onProgress: tell.line, signal: interrupted, httpPort: options.httpPort, uiPort: options.uiPort });
-    tell.line(`Ready. Times are those of the runbooks, ${Math.round(1 / scale)} times faster: a watch of 10 min takes ${600 * scale} s, level 2 is due after ${900 * scale} s.`);
-    const result = await drill(site, fault, fault.answers ?? script, tell, interrupted);
-    code = result.closedAs === 'recovered' && result.over ? 0 : 1;
-    conclude(result, code, options.json ?? false);
-    if (options.keep) {
-      tell.heading('Everything is left running until Ctrl-C');
-      say(`  RESPONDER_URL=${site.url} RESPONDER_TOKEN=${site.tokens.people['ops-primary'] ?? ''} bin/responder show ${result.incident}`);
-      if (!interrupted.aborted) await once(interrupted, 'abort');
-      code = 130;
-    }
+    code = options.all ? await drillAll(ground, options.json ?? false) : await drillOne(ground, fault, options);
   } catch (error) {
-    if (interrupted.aborted) code = 130;
+    if (signal.aborted) code = 130;
     else fail(error, options.json ?? false);
   } finally {
-    await site?.stop();
     await rm(folder, { recursive: true, force: true });
   }
   process.exit(code);
+}
+
+async function drillOne({ folder, tell, signal, httpPort, uiPort }: Ground, fault: Fault, { json = false, keep = false }: Options): Promise<number> {
+  let site: Site | undefined;
+  try {
+    tell.heading('Starting Temporal, PostgreSQL, Valkey, an AuthOS host, a mail server, our server and workers');
+    site = await openSite({ folder, scale, host: fault.needs?.(scale), onProgress: tell.line, signal, httpPort, uiPort });
+    tell.line(`Ready. ${pace}`);
+    const result = await drill(site, fault, fault.answers ?? script, tell, signal);
+    const code = isCured(result) ? 0 : 1;
+    conclude(result, code, json);
+    if (!keep) return code;
+    tell.heading('Everything is left running until Ctrl-C');
+    say(`  RESPONDER_URL=${site.url} RESPONDER_TOKEN=${site.tokens.people['ops-primary'] ?? ''} bin/responder show ${result.incident}`);
+    if (!signal.aborted) await once(signal, 'abort');
+    return 130;
+  } finally {
+    await site?.stop();
+  }
+}
+
+/** Game day. Tells what happens on the way, and what came of it at the end, even of a part that broke. */
+async function drillAll({ folder, tell, signal, httpPort, uiPort }: Ground, json: boolean): Promise<number> {
+  const startedAt = Date.now();
+  tell.line(pace);
+  const parts = await playGameDay({ parts: gameDay(), site: { folder, scale, onProgress: tell.line, signal, httpPort, uiPort }, script, tell });
+  const code = parts.every(({ broke, results }) => broke === undefined && results.every(isCured)) ? 0 : 1;
+  const minutes = Math.round((Date.now() - startedAt) / 6_000) / 10;
+  if (json) process.stdout.write(`${JSON.stringify({ ok: code === 0, minutes, parts: parts.map(withoutReports) }, null, 2)}\n`);
+  else say(`\n${gameDayTable(parts)}\n`);
+  say(code === 0 ? pc.green(pc.bold(`All cured, in ${minutes} min.`)) : pc.red(pc.bold(`Not all were cured, in ${minutes} min.`)));
+  return code;
+}
+
+function withoutReports({ results, ...part }: PartResult): object {
+  return { ...part, results: results.map(({ report: _, temporalUi: __, ...result }) => result) };
 }
 
 /** One Ctrl-C arrives several times: from the terminal, and passed on by npm and tsx. So only a later one means that we hang. */

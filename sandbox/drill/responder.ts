@@ -1,5 +1,6 @@
 import type { IncidentView } from '../../src/domain/incident.js';
 import type { PersonAction } from '../../src/domain/action.js';
+import type { StepReport } from '../../src/domain/step.js';
 import type { Site } from './site.js';
 
 /** What the person of a drill does about a question: the words go on record as theirs. */
@@ -16,8 +17,12 @@ const readsFor = 1_000;
 
 /** The incident as our HTTP API shows it. Throws with the server's words. */
 export async function incidentView(site: Site, id: string): Promise<IncidentView> {
-  const { view } = (await call(site, 'ops-primary', `/api/incidents/${id}`)) as { view: IncidentView };
-  return view;
+  return (await incidentAndProgress(site, id)).view;
+}
+
+/** The same with the steps that its run has taken so far. */
+export async function incidentAndProgress(site: Site, id: string): Promise<{ view: IncidentView; progress: StepReport[] }> {
+  return (await call(site, 'ops-primary', `/api/incidents/${id}`)) as { view: IncidentView; progress: StepReport[] };
 }
 
 export async function report(site: Site, id: string): Promise<string> {
@@ -35,9 +40,12 @@ export async function answerQuestions(site: Site, view: IncidentView, answered: 
   }
 }
 
-/** Does what the primary on call would do with the responder command. Throws with the server's words. */
+/**
+ * Does what the primary on call would do with the responder command. What a person saw may be over a moment later: such a refusal
+ * is none of their business. Throws with the server's words on any other.
+ */
 export async function takeAction(site: Site, id: string, action: PersonAction): Promise<void> {
-  await call(site, 'ops-primary', `/api/incidents/${id}/actions`, action);
+  await call(site, 'ops-primary', `/api/incidents/${id}/actions`, action, [409]);
 }
 
 /** POSTs what a monitor would send, and gives the id of the incident that it opened. */
@@ -54,12 +62,12 @@ export async function sendAlert(site: Site, payload: object): Promise<string> {
   return id;
 }
 
-async function call(site: Site, person: string, path: string, body?: object): Promise<unknown> {
+async function call(site: Site, person: string, path: string, body?: object, fine: number[] = []): Promise<unknown> {
   const response = await fetch(`${site.url}${path}`, {
     ...(body ? { method: 'POST', body: JSON.stringify(body) } : {}),
     headers: { authorization: `Bearer ${site.tokens.people[person] ?? ''}`, ...(body ? { 'content-type': 'application/json' } : {}) },
     signal: AbortSignal.timeout(10_000),
   });
-  if (!response.ok) throw new Error(`${path} answered ${response.status}: ${await response.text()}`);
+  if (!response.ok && !fine.includes(response.status)) throw new Error(`${path} answered ${response.status}: ${await response.text()}`);
   return response.headers.get('content-type')?.includes('json') ? response.json() : response.text();
 }

@@ -41,6 +41,8 @@ export interface Fault {
   over(authos: Authos): Promise<{ over: boolean; evidence: string }>;
   /** What the person of a drill answers where this fault's cure needs one; undefined leaves the question open. */
   answers?: (act: string) => { approve: boolean; reason: string } | undefined;
-  /** What a person cures with their own hands once the incident is mitigated or a run has ended unrecovered; resolves to it in words. */
+  /** What a person cures with their own hands once the incident is mitigated or a run has ended without a cure; resolves to it in words. */
   byHand?: (authos: Authos) => Promise<string>;
+  /** Its source says 'resolved' after that: without it nobody can tell. */
+  sourceResolves?: boolean;
 }

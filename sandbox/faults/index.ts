@@ -1,3 +1,4 @@
+import { backupMissing } from './backup-missing.js';
 import { badDeployment } from './bad-deployment.js';
 import { bruteForceAttack } from './brute-force.js';
 import { cacheCold, cacheDown, cacheFull, cachePassword } from './cache.js';
@@ -17,6 +18,7 @@ export const faults: Record<string, Fault[]> = {
   databaseConnectionFailures: [databaseDown(), databaseExhausted(), databaseBlocked()],
   diskSpaceCritical: [diskFull(), volumeTooSmall(), volumeTooSmall('xfs')],
   failedQueueJobs: [queueStaleWorkers(), queuePoisonJobs(), queueWorkersStopped(), queueOverwhelmed()],
+  generalTroubleshooting: [backupMissing()],
   highApiResponseTimes: [slowEndpoint(), missingIndex()],
   highErrorRate: [badDeployment()],
   oauthSystemFailure: [oauthKeys('oauth-keys-missing'), oauthKeys('oauth-public-key-missing'), oauthKeys('oauth-keys-open'), oauthKeys('oauth-keys-not-a-pair'), oauthKeys('oauth-keys-lost')],

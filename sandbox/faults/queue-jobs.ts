@@ -192,7 +192,8 @@ async function countOf(authos: Authos, queue: string): Promise<number> {
   return row?.count ?? 0;
 }
 
-async function pendingOf(authos: Authos): Promise<number> {
+/** How many jobs wait in the queue `default`. */
+export async function pendingOf(authos: Authos): Promise<number> {
   const [row] = await authos.sql<{ count: number }>("select count(*)::int as count from jobs where queue = 'default'");
   return row?.count ?? 0;
 }

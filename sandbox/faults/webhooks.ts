@@ -155,7 +155,7 @@ async function arrivedDeliveries(authos: Authos, { id }: Hook, count: number): P
 }
 
 /** The webhook is active again, and what is sent to it arrives. */
-async function works(authos: Authos, { id, endpoint }: Hook): Promise<{ over: boolean; evidence: string }> {
+export async function works(authos: Authos, { id, endpoint }: Hook): Promise<{ over: boolean; evidence: string }> {
   const [row] = await authos.sql<{ is_active: boolean }>('select is_active from webhooks where id = $1', [id]);
   const response = await fetch(`${authos.url}/api/v1/webhooks/${id}/test`, { method: 'POST', headers: { authorization: `Bearer ${authos.inventory().api.token}` } });
   const said = response.status === 429 ? undefined : ((await response.json()) as { success?: boolean });

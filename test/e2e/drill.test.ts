@@ -146,8 +146,11 @@ describe('npm run drill', () => {
     expect(await leftovers()).toEqual([]);
   });
 
-  it('leaves nothing behind after Ctrl-C while it follows, and exits 130', { timeout: 90_000 }, async () => {
-    const started = drill([], {}, drillAlone);
+  it.each([
+    ['a drill', []],
+    ['a game day', ['--all']],
+  ])('leaves nothing behind after Ctrl-C while it follows, and exits 130: %s', { timeout: 90_000 }, async (_, args) => {
+    const started = drill(args, {}, drillAlone);
     await started.says('Temporal UI: http');
     started.ctrlC();
     const { exitCode, stdout, stderr } = await started.ended;
@@ -191,6 +194,8 @@ describe('npm run drill', () => {
     [['noSuchRunbook'], 'there is no drill for runbook "noSuchRunbook"'],
     [['diskSpaceCritical', '--fault', 'flood'], 'has no fault "flood"'],
     [['--ui-port', 'eighty'], 'a port is a number from 1 to 65535'],
+    [['diskSpaceCritical', '--all'], '--all is every runbook'],
+    [['--all', '--keep'], '--all is every runbook'],
   ])('exits 2 on wrong usage: %j', { timeout: 60_000 }, async (args, words) => {
     const { exitCode, stderr } = await drill(args).ended;
     expect(exitCode).toBe(2);
