@@ -2,13 +2,13 @@ import { defineConfig } from 'vitest/config';
 
 /** Where .ci/run wants the results as JSON, to count them. */
 const results = process.env['RESPONDER_TEST_RESULTS'];
-/** Each runbook on a whole sandbox, and whole sites that are killed and restarted: npm run test:runbooks and test:e2e, which .ci/run calls after npm test. */
+/** Each runbook on a whole sandbox, whole sites that are killed and restarted, and real programs: npm run test:runbooks, test:e2e and test:contract, which .ci/run calls after npm test. */
 const slow = process.env['RESPONDER_SLOW'] !== undefined;
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: slow ? [] : ['test/e2e/**', 'test/runbooks/**'],
+    exclude: slow ? [] : ['test/contract/**', 'test/e2e/**', 'test/runbooks/**'],
     // They mostly wait for real servers.
     maxWorkers: slow ? 3 : 2,
     // The time-skipping server loses a task now and then, when a poll ends as it is answered: the product's own heartbeat timeout

@@ -157,7 +157,7 @@ return ['cache_seconds' => (int) env('DIRECTORY_CACHE_SECONDS', 300)];
 return [
     'default' => env('LOG_CHANNEL', 'stack'),
     'format' => env('LOG_FORMAT', 'line'),
-    'channels' => array_map(
+    'channels' => ['stack' => ['driver' => 'stack', 'channels' => ['laravel']]] + array_map(
         fn ($name) => ['driver' => 'daily', 'path' => storage_path("logs/$name.log"), 'days' => 14],
         array_combine($names = ['laravel', 'api', 'security', 'oauth', 'performance', 'monitoring', 'webhooks', 'audit'], $names),
     ),

@@ -71,11 +71,13 @@ function remove(rule) {
 
 function status(numbered) {
   if (!state.active) return 'Status: inactive';
-  const rows = [...state.v4.map((rule) => row(rule, '')), ...state.v6.map((rule) => row(rule, ' (v6)'))];
+  const rows = [...state.v4.map((rule) => row(rule, '', numbered)), ...state.v6.map((rule) => row(rule, ' (v6)', numbered))];
   const lines = rows.map((text, index) => (numbered ? `[${String(index + 1).padStart(2)}] ${text}` : text));
   return ['Status: active', '', `${numbered ? '     ' : ''}To                         Action      From`, `${numbered ? '     ' : ''}--                         ------      ----`, ...lines, ''].join('\n');
 }
 
-function row({ action, from, ports, proto }, family) {
-  return `${`${ports}/${proto}${family}`.padEnd(26)} ${`${action} IN`.padEnd(11)} ${from === 'Anywhere' ? `Anywhere${family}` : from}`;
+/** The family is marked where an address does not tell it, and the direction only in the numbered list. */
+function row({ action, from, ports, proto }, family, numbered) {
+  const mark = from === 'Anywhere' ? family : '';
+  return [`${ports}/${proto}${mark}`.padEnd(26), `${action}${numbered ? ' IN' : ''}`.padEnd(11), `${from}${mark}`.padEnd(26)].join(' ');
 }

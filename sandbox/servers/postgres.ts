@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { execa } from 'execa';
 import pg from 'pg';
 import { assertPortFree, onPort } from './ports.js';
-import { postgresPrograms, reachable, unprivilegedUser } from './postgres-programs.js';
+import { type PostgresPrograms, postgresPrograms, reachable, unprivilegedUser } from './postgres-programs.js';
 import { exists, plainEnvironment, startOwned, untilServing } from './processes.js';
 
 export interface PostgresOptions {
@@ -16,6 +16,8 @@ export interface PostgresOptions {
   maxConnections?: number;
   /** More settings: `{ log_min_duration_statement: '100' }`. */
   settings?: Record<string, string>;
+  /** Another version's; default: those of `postgresPrograms`. */
+  programs?: PostgresPrograms;
   signal?: AbortSignal;
 }
 
@@ -54,9 +56,9 @@ const fastSettings = {
  * in the temporary folder instead (`dataFolder` says where). Throws an error that names a taken port, or holds the server's
  * last words.
  */
-export async function startPostgres({ folder, port, maxConnections = 30, settings, signal }: PostgresOptions): Promise<PostgresServer> {
+export async function startPostgres({ folder, port, maxConnections = 30, settings, programs: given, signal }: PostgresOptions): Promise<PostgresServer> {
   const user = await unprivilegedUser();
-  const programs = await postgresPrograms(user);
+  const programs = given ?? (await postgresPrograms(user));
   const home = await homeFolder(resolve(folder), user);
   const dataFolder = join(home, 'data');
   const logFile = join(folder, 'postgres.log');

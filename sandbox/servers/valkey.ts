@@ -15,6 +15,8 @@ export interface ValkeyOptions {
   maxMemory?: string;
   /** More lines of valkey.conf: `{ 'maxmemory-policy': 'allkeys-lru' }`. */
   settings?: Record<string, string>;
+  /** Another server that speaks Redis; default: see `findBinary`. */
+  binary?: string;
   signal?: AbortSignal;
   onProgress?: Progress;
 }
@@ -36,9 +38,9 @@ export interface ValkeyServer {
  * process. Throws an error that names a taken port or a setting that can't be written, or holds the server's last words.
  */
 export async function startValkey(options: ValkeyOptions): Promise<ValkeyServer> {
-  const { folder, password, maxMemory, settings, signal, onProgress } = options;
+  const { folder, password, maxMemory, settings, binary, signal, onProgress } = options;
   await mkdir(folder, { recursive: true });
-  const file = await findBinary('valkey-server', { onProgress });
+  const file = binary ?? (await findBinary('valkey-server', { onProgress }));
 
   const start = async (port: number) => {
     const config = join(folder, 'valkey.conf');

@@ -57,7 +57,7 @@ function endOf(text: string, from: number): number {
   return at === -1 ? text.length : at + 1;
 }
 
-/** A quoted value may go over several lines, with what looks like settings in it; a plain one ends at a comment or the line. */
+/** A quoted value may go over several lines, with what looks like settings in it; a plain one ends at a comment, which needs no blank before it, or with the line. */
 function endOfValue(text: string, from: number, lineEnd: number): number {
   const quote = text[from];
   if (quote === '"' || quote === "'") {
@@ -66,6 +66,5 @@ function endOfValue(text: string, from: number, lineEnd: number): number {
       else if (text[at] === quote) return at + 1;
     }
   }
-  const plain = /^(.*?)[ \t]*(?:[ \t]#.*)?\r?\n?$/s.exec(text.slice(from, lineEnd));
-  return from + (plain?.[1]?.startsWith('#') ? 0 : (plain?.[1]?.length ?? 0));
+  return from + (/^[^#\r\n]*/.exec(text.slice(from, lineEnd))?.[0].trimEnd().length ?? 0);
 }

@@ -9,6 +9,7 @@ describe('one key of a .env', () => {
     ['a quoted value', 'CACHE_STORE="redis"\n', '"redis"', 'CACHE_STORE=file\n'],
     ['spaces around', '  CACHE_STORE =  redis  \n', 'redis', '  CACHE_STORE =  file  \n'],
     ['a comment behind it', 'CACHE_STORE=redis # was file\n', 'redis', 'CACHE_STORE=file # was file\n'],
+    ['a comment right behind it, as the application takes it', 'CACHE_STORE=redis#was file\n', 'redis', 'CACHE_STORE=file#was file\n'],
     ['export in front', 'export CACHE_STORE=redis\n', 'redis', 'export CACHE_STORE=file\n'],
     ['Windows line ends', 'A=1\r\nCACHE_STORE=redis\r\nB=2\r\n', 'redis', 'A=1\r\nCACHE_STORE=file\r\nB=2\r\n'],
     ['no line end', 'CACHE_STORE=redis', 'redis', 'CACHE_STORE=file'],

@@ -4,7 +4,8 @@ import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { type Authos, type AuthosOptions, startAuthos } from '../../sandbox/authos/authos.js';
-import { loadConfig } from '../../src/config.js';
+import type { Inventory } from '../../sandbox/authos/inventory.js';
+import { type Config, loadConfig } from '../../src/config.js';
 import type { Alert } from '../../src/domain/alert.js';
 import type { IncidentView } from '../../src/domain/incident.js';
 import type { Automation, Mode } from '../../src/domain/messages.js';
@@ -69,7 +70,7 @@ export async function openHostWorld(options: Partial<AuthosOptions> = {}): Promi
     closers.push(() => authos.stop());
     process.env['PATH'] = `${authos.inventory().path}${delimiter}${path}`;
     const { mount: _, ...place } = authos.inventory().place;
-    return { authos, place, activities: activitiesOfHost(await configOf(authos, folder)), close };
+    return { authos, place, activities: activitiesOfHost(await configOf(authos.inventory(), folder)), close };
   } catch (error) {
     await close();
     throw error;
@@ -92,6 +93,9 @@ export async function openRunbookWorld(options: Partial<AuthosOptions> = {}): Pr
     throw error;
   }
 }
+
+/** What a config says of a host and of what it needs. */
+export type HostInventory = Pick<Inventory, 'host' | 'api' | 'testUser' | 'databaseUrl' | 'databaseAdminUrl' | 'databaseFolder' | 'cacheUrl' | 'webhookNetworks'>;
 
 async function run(world: World, authos: Authos, procedure: Procedure, { place, alert, answers, automation, times, expire, until }: RunOptions = {}): Promise<{ view: IncidentView; incident: TestIncident }> {
   const { mount: _, ...here } = authos.inventory().place;
@@ -140,8 +144,9 @@ export function actOf(view: IncidentView, act: string): ActReport | undefined {
   return view.runs[0]?.steps.flatMap(({ acts }) => acts).find((one) => one.act === act);
 }
 
-async function configOf(authos: Authos, folder: string) {
-  const { host, api, testUser, databaseUrl, databaseAdminUrl, databaseFolder, cacheUrl, webhookNetworks } = authos.inventory();
+/** The config of one host, read from a file as a worker reads it. */
+export async function configOf(inventory: HostInventory, folder: string): Promise<Config> {
+  const { host, api, testUser, databaseUrl, databaseAdminUrl, databaseFolder, cacheUrl, webhookNetworks } = inventory;
   const { name, ...described } = host;
   const file = join(folder, 'responder.yaml');
   const secrets = { AUTHOS_TOKEN: api.token, DATABASE_URL: databaseUrl, DATABASE_ADMIN_URL: databaseAdminUrl, CACHE_URL: cacheUrl };

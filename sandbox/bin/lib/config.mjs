@@ -1,21 +1,13 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import util from 'node:util';
 
 export const cachedConfigFile = (root) => join(root, 'bootstrap/cache/config.php');
 export const cachedRoutesFile = (root) => join(root, 'bootstrap/cache/routes-v7.php');
 
-/** Values of an `.env` text; the last of equal keys wins, quotes are taken off, `null` and `(null)` are null. */
-export function parseEnv(text) {
-  const values = {};
-  for (const line of text.split('\n')) {
-    const match = /^\s*([A-Z0-9_]+)\s*=\s*(.*?)\s*$/.exec(line);
-    if (!match) continue;
-    const [, key, raw] = match;
-    const quoted = /^"(.*)"$/.exec(raw) ?? /^'(.*)'$/.exec(raw);
-    const value = quoted ? quoted[1] : raw;
-    values[key] = !quoted && (value === 'null' || value === '(null)' || value === '') ? null : value;
-  }
-  return values;
+/** What Laravel's `env()` gives of an `.env` text: the last of equal keys wins, `null` and `(null)` are null. */
+function parseEnv(text) {
+  return Object.fromEntries(Object.entries(util.parseEnv(text)).map(([key, value]) => [key, /^(null|\(null\))$/i.test(value) ? null : value]));
 }
 
 /** What `config/*.php` makes of the `.env`. */

@@ -17,7 +17,10 @@ const jobs = {
   },
   /** Takes its time, and leaves nothing. */
   'App\\Jobs\\SendNotification': async ({ ms }) => delay(Number(ms)),
-  'App\\Jobs\\TestJob': async () => {},
+  /** Leaves nothing behind, and fails while there is poison in the storage. */
+  'App\\Jobs\\TestJob': async (_, { root }) => {
+    if (existsSync(join(root, 'storage/poison'))) throw problem('RuntimeException', 'Poison in the storage');
+  },
 };
 
 function problem(phpClass, message) {

@@ -1,0 +1,10 @@
+<?php
+
+namespace App\Console;
+
+use Illuminate\Foundation\Console\Kernel as ConsoleKernel;
+
+class Kernel extends ConsoleKernel
+{
+    protected $commands = [Commands\PassportKeys::class, Commands\Tinker::class];
+}
