@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ApplicationFailure } from '@temporalio/common';
 import type { IncidentView } from '../domain/incident.js';
@@ -40,6 +40,30 @@ export async function readReport(folder: string, id: string, format: ReportForma
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
+  }
+}
+
+/**
+ * Every stored incident whose report was written since a moment (ms since the epoch), one after the other; 'unreadable' in place of
+ * one that is no report. A folder that is not there has none.
+ */
+export async function* reportsSince(folder: string, since: number): AsyncGenerator<IncidentView | 'unreadable'> {
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  for (const name of names.filter((one) => one.endsWith('.json') && isUuid(one.slice(0, -'.json'.length))).sort()) {
+    const file = join(folder, name);
+    if ((await stat(file)).mtimeMs >= since) yield parsedReport(await readFile(file, 'utf8'));
+  }
+}
+
+function parsedReport(text: string): IncidentView | 'unreadable' {
+  try {
+    const view = JSON.parse(text) as IncidentView | null;
+    return view?.v === 1 ? view : 'unreadable';
+  } catch {
+    return 'unreadable';
   }
 }
 

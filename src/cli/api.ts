@@ -3,6 +3,7 @@ import type { IncidentView } from '../domain/incident.js';
 import type { Mode } from '../domain/messages.js';
 import type { Modes } from '../domain/mode.js';
 import type { StepReport } from '../domain/step.js';
+import type { Trial } from '../trial.js';
 import type { RunbookLine } from './catalogue.js';
 import { CliError } from './cli-error.js';
 import { brokenShape, failureOf } from './api-failures.js';
@@ -55,6 +56,8 @@ export interface Api {
   reportMarkdown(id: string): Promise<string>;
   reportJson(id: string): Promise<unknown>;
   runbooks(): Promise<RunbookLine[]>;
+  /** `since` is a duration such as `14d`. */
+  trial(since: string): Promise<Trial>;
 }
 
 /** Connects nothing by itself. `server` names the place; each call reads the token that it needs and fails without it. */
@@ -120,6 +123,11 @@ export function responderApi(server: Server): Api {
     },
     async runbooks() {
       return list<RunbookLine>(await succeed(http, { method: 'GET', path: '/api/runbooks' }), 'runbooks');
+    },
+    async trial(since) {
+      const answer = await succeed(http, { method: 'GET', path: '/api/trial', query: new URLSearchParams({ since }) });
+      if (!Array.isArray(fields(answer)['runbooks'])) throw brokenShape(answer, 'what a trial found');
+      return answer.json as Trial;
     },
   };
 }

@@ -9,6 +9,7 @@ import { addIncidents } from './incidents.js';
 import { addMode } from './mode.js';
 import { addReport } from './report.js';
 import { addShow } from './show.js';
+import { addTrial } from './trial.js';
 import { addWatch } from './watch.js';
 
 const environment = `
@@ -50,7 +51,7 @@ export function buildProgram(surroundings: Surroundings, ended: (code: number) =
 
   const connect = connector(surroundings, ended);
   const groups: [string, ((program: Command, connect: Connect) => void)[]][] = [
-    ['Look:', [addIncidents, addShow, addWatch, addReport, addCatalogue]],
+    ['Look:', [addIncidents, addShow, addWatch, addReport, addTrial, addCatalogue]],
     ['Answer:', [addAnswers]],
     ['Steer:', [addPeopleActions, addRunActions, addMode]],
     ['Start:', [addOpen, addAlert]],

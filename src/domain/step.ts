@@ -43,6 +43,14 @@ export interface ActReport {
   file?: string;
   /** The undo registered before the act. */
   undo?: string;
+  /** What the mode alone kept from being done: all that stands before the mode allowed it. */
+  would?: WouldHave;
+}
+
+/** What would have run but for the mode, and whether a person would have been asked first. */
+export interface WouldHave {
+  command: string;
+  approval: 'at once' | 'after approval';
 }
 
 export interface StepReport {

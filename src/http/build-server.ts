@@ -11,6 +11,7 @@ import { incidentRoutes } from './incident-routes.js';
 import { modeRoutes } from './mode-routes.js';
 import type { ServerParts } from './parts.js';
 import { doors } from './tokens.js';
+import { trialRoutes } from './trial-routes.js';
 
 export type { ServerParts } from './parts.js';
 
@@ -58,6 +59,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   await app.register(alertRoutes(parts, door));
   await app.register(incidentRoutes(parts, door), { prefix: '/api' });
   await app.register(modeRoutes(parts, door), { prefix: '/api' });
+  await app.register(trialRoutes(parts, door), { prefix: '/api' });
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   return app;
 }

@@ -75,4 +75,6 @@ export interface Incidents {
 export interface Reports {
   /** The text, or undefined if there is none (yet). `id` is a whole incident id. */
   read(id: string, format: 'md' | 'json'): Promise<string | undefined>;
+  /** Those that were written since a moment, ms since the epoch. */
+  since(moment: number): AsyncIterable<IncidentView | 'unreadable'>;
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
-import { readReport } from '../activities/reports.js';
+import { readReport, reportsSince } from '../activities/reports.js';
 import type { PlainRunbook } from '../catalogue/plain.js';
 import { signingSeed } from '../config.js';
 import type { Config } from '../config.js';
@@ -40,7 +40,8 @@ export async function serve({
   const seed = await signingSeed(config);
   const temporal = lazyConnection(config.temporal.connection());
   const client = new Client({ connection: temporal.connection, namespace: config.temporal.namespace });
-  const reports: Reports = { read: (id, format) => readReport(reportsFolder(config), id, format) };
+  const folder = reportsFolder(config);
+  const reports: Reports = { read: (id, format) => readReport(folder, id, format), since: (moment) => reportsSince(folder, moment) };
   const incidents = temporalIncidents({ client, config, seed, reports });
   const app = await buildServer({ config, runbooks, incidents, reports, metrics: createMetrics(), logger });
   try {

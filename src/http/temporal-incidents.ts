@@ -23,7 +23,7 @@ export interface TemporalIncidentsParts {
   config: Pick<Config, 'times' | 'automation' | 'links' | 'temporal'>;
   /** Signs what people do: 32 bytes. */
   seed: Uint8Array;
-  reports: Reports;
+  reports: Pick<Reports, 'read'>;
   deadlines?: Deadlines;
 }
 

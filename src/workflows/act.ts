@@ -1,5 +1,5 @@
 import type { Changed } from '../domain/messages.js';
-import type { ActReport, ActResult, StepOutcome, Verdict } from '../domain/step.js';
+import type { ActReport, ActResult, StepOutcome, Verdict, WouldHave } from '../domain/step.js';
 import { askPerson, type Gathering } from './asking.js';
 import { acting, callFailure, longest, reading } from './calling.js';
 import { clear } from './clearance.js';
@@ -48,14 +48,18 @@ async function met(conduct: Conduct, act: Act, setting: Setting, report: ActRepo
   if (setting.recovered()) return skipped('already recovered');
 
   const policy = policyFor(conduct, act, setting.title);
-  const wouldDo = `${act.command(conduct.scene.place)} (${act.risk}, ${policy === 'ask' ? 'after approval' : 'at once'})`;
+  const would: WouldHave = { command: act.command(conduct.scene.place), approval: policy === 'ask' ? 'after approval' : 'at once' };
+  const wouldDo = `${would.command} (${act.risk}, ${would.approval})`;
   if (policy === 'never') return skipped('mode', `the config forbids ${wouldDo}`);
   if (act.onceAnIncident && conduct.usedUp.includes(act.name)) return skipped('limit', 'it happens once an incident');
   const { attachedTo } = conduct.input;
   if (attachedTo && act.risk !== 'safe') return skipped('held', `attached to ${attachedTo}`);
   const look = await condition(conduct, act);
   if (!look.holds) return skipped('condition does not hold', look.why);
-  if (conduct.mode !== 'automatic') return skipped('mode', `${conduct.mode}: would run ${wouldDo}`);
+  if (conduct.mode !== 'automatic') {
+    report.would = would;
+    return skipped('mode', `${conduct.mode}: would run ${wouldDo}`);
+  }
 
   conduct.triedToResolve = true;
   if (policy === 'ask') {

@@ -1,6 +1,6 @@
 import { CancellationScope, condition as until, isCancellation } from '@temporalio/workflow';
 import type { Ended, Mode, RunEnd, RunInput } from '../domain/messages.js';
-import type { StepOutcome, StepReport, Verdict } from '../domain/step.js';
+import type { ActReport, StepOutcome, StepReport, Verdict } from '../domain/step.js';
 import { perform, type Setting } from './act.js';
 import { gather, type Gathering } from './asking.js';
 import { callFailure, reading, waiting } from './calling.js';
@@ -73,19 +73,20 @@ export function openRun(input: RunInput): Run {
 
 async function find(conduct: Conduct, step: DiagnoseStep): Promise<void> {
   const startedAt = Date.now();
-  const report = record(conduct, step.title, 'diagnose');
-  const put = (outcome: (typeof report.acts)[number]['outcome'], file?: string): void => {
-    const ended = { act: step.title, risk: step.risk, outcome, startedAt, endedAt: Date.now(), ...(file ? { file } : {}) };
+  record(conduct, step.title, 'diagnose');
+  const put = (outcome: StepOutcome, more: Pick<ActReport, 'file' | 'would'> = {}): void => {
+    const ended = { act: step.title, risk: step.risk, outcome, startedAt, endedAt: Date.now(), ...more };
     record(conduct, step.title, 'diagnose', ended);
   };
   // Looking goes on whatever the mode; what sends or writes does not.
   if (step.risk !== 'observe' && conduct.mode !== 'automatic') {
-    return put(skipped('mode', `${conduct.mode}: would run ${step.command(conduct.scene.place)} (${step.risk})`));
+    const command = step.command(conduct.scene.place);
+    return put(skipped('mode', `${conduct.mode}: would run ${command} (${step.risk})`), { would: { command, approval: 'at once' } });
   }
   try {
     const finding = await step.find(reading(conduct.scene.place.host, step.title, step.timeout.minutes), conduct.scene);
     conduct.scene.facts[step.title] = finding.data;
-    put({ kind: 'done', evidence: finding.evidence }, finding.file);
+    put({ kind: 'done', evidence: finding.evidence }, finding.file ? { file: finding.file } : {});
   } catch (error) {
     put({ kind: 'failed', message: callFailure(error).message });
   }

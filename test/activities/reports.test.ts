@@ -1,9 +1,9 @@
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApplicationFailure } from '@temporalio/common';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readReport, reportActivities } from '../../src/activities/reports.js';
+import { readReport, reportActivities, reportsSince } from '../../src/activities/reports.js';
 import { incidentView } from '../support/incident-view.js';
 
 let base: string;
@@ -56,5 +56,35 @@ describe('a stored report', () => {
     expect(failure).toMatchObject({ nonRetryable: true, type: 'BadIncidentId', message: expect.stringContaining(JSON.stringify(evil)) });
     expect(await readdir(base)).toEqual([]);
     await expect(readReport(folder, evil, 'md')).rejects.toThrow(RangeError);
+  });
+});
+
+describe('the reports since a moment', () => {
+  const since = async (moment: number): Promise<unknown[]> => {
+    const found: unknown[] = [];
+    for await (const one of reportsSince(folder, moment)) found.push(one);
+    return found;
+  };
+
+  it('are those that were written after it', async () => {
+    const view = incidentView();
+    const other = { ...view, incident: { ...view.incident, id: id.replace('1', '2') } };
+    await store();
+    await store(other);
+    await utimes(join(folder, `${id}.json`), 1_000, 1_000);
+    expect(await since(2_000_000)).toEqual([JSON.parse(JSON.stringify(other))]);
+    expect(await since(0)).toHaveLength(2);
+  });
+
+  it('say so where one is no report, and leave alone what is none of ours', async () => {
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, `${id}.json`), '{"v":1,');
+    await writeFile(join(folder, `${id.replace('1', '2')}.json`), 'null');
+    await writeFile(join(folder, 'notes.json'), '{}');
+    expect(await since(0)).toEqual(['unreadable', 'unreadable']);
+  });
+
+  it('are none where nothing was stored yet', async () => {
+    expect(await since(0)).toEqual([]);
   });
 });

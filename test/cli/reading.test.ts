@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { plainRunbook } from '../../src/catalogue/plain.js';
 import { runbookMarkdown } from '../../src/catalogue/render.js';
+import type { Trial } from '../../src/trial.js';
 import { diskSpaceCriticalProcedure } from '../../src/workflows/disk-space-critical.js';
 import { apiServer, closedIncident, incidentId, openIncident, responder, type ApiServer } from './world.js';
 
@@ -276,5 +277,55 @@ describe('responder report, mode and runbooks', () => {
     expect(unknown).toMatchObject({ exitCode: 2, stderr: 'responder: there is no runbook "diskSpace".\nThere are diskSpaceCritical.' });
     const old = await responder(['catalogue', 'diskSpaceCritical'], { url: server.url });
     expect(old.stderr).toContain('of another version');
+  });
+});
+
+describe('responder trial', () => {
+  const trial: Trial = {
+    since: Date.now() - 14 * 86_400_000,
+    until: Date.now(),
+    incidents: 5,
+    unreadable: 0,
+    runbooks: [
+      {
+        runbook: 'diskSpaceCritical',
+        title: 'Disk Space Critical',
+        incidents: 3,
+        ended: [
+          { as: 'recovered', incidents: 2, median: 34 * 60_000 },
+          { as: 'open', incidents: 1 },
+        ],
+        toPage: { median: 1_200, longest: 4_000 },
+        would: [
+          { step: 'Clear Old Logs', act: 'Delete logs', risk: 'destructive', command: 'find -delete', approval: 'at once', incidents: 3 },
+          { step: 'Clear Cache Files', act: 'Delete all sessions', risk: 'destructive', command: 'rm -rf\nsessions/*', approval: 'after approval', incidents: 1 },
+        ],
+      },
+    ],
+  };
+
+  it('tells what would have been done, and what would have been asked', async () => {
+    server.on('GET /api/trial', { json: trial });
+    const { stdout, exitCode } = await responder(['trial', '--since', '14d'], { url: server.url });
+    expect(exitCode).toBe(0);
+    expect(server.seen.at(-1)).toMatchObject({ url: '/api/trial?since=14d', authorization: 'Bearer token-of-alice' });
+    expect(stdout).toContain(': 3 of 5 incidents only looked on.');
+    expect(stdout).toContain('Incidents: 3. How they ended: 2 recovered, after 34 min; 1 open.');
+    expect(stdout).toContain('First page: after 1 s, 4 s at most.');
+    expect(stdout).toMatch(/^ {2}by itself +destructive +3 +Clear Old Logs – Delete logs +find -delete$/m);
+    expect(stdout).toMatch(/^ {2}would ask +destructive +1 +Clear Cache Files – Delete all sessions +rm -rf sessions\/\*$/m);
+  });
+
+  it('says that nothing only looked on, and gives JSON', async () => {
+    server.on('GET /api/trial', { json: { ...trial, runbooks: [] } });
+    expect((await responder(['trial'], { url: server.url })).stdout).toMatch(/: 0 of 5 incidents only looked on\.$/);
+    expect(JSON.parse((await responder(['trial', '--json'], { url: server.url })).stdout)).toMatchObject({ incidents: 5, runbooks: [] });
+  });
+
+  it('passes the server\'s words on where the time is none', async () => {
+    server.on('GET /api/trial', { status: 400, json: { error: 'invalid', message: 'since: must be a duration such as 12h or 14d' } });
+    const { stderr, exitCode } = await responder(['trial', '--since', 'ages'], { url: server.url });
+    expect(stderr).toContain('must be a duration such as 12h or 14d');
+    expect(exitCode).toBe(2);
   });
 });

@@ -8,7 +8,7 @@ import type { RoutedAlert } from '../../src/alerts/routing.js';
 import { Secret } from '../../src/config.js';
 import { buildServer } from '../../src/http/build-server.js';
 import { ApiError } from '../../src/http/errors.js';
-import type { Acting, Incidents } from '../../src/http/incidents.js';
+import type { Acting, Incidents, Reports } from '../../src/http/incidents.js';
 import { createMetrics } from '../../src/metrics.js';
 import { inventory, runbooks } from '../alerts/world.js';
 
@@ -53,8 +53,10 @@ export function remembering(overrides: Partial<Incidents> = {}): { incidents: In
   return { incidents, seen };
 }
 
+async function* noReports(): ReturnType<Reports['since']> {}
+
 /** The real server on a free port of the loopback. `log` holds the lines it wrote. */
-export async function served(incidents: Incidents, http: { bodyLimit?: number; requestsPerMinute?: number } = {}) {
+export async function served(incidents: Incidents, http: { bodyLimit?: number; requestsPerMinute?: number } = {}, since: Reports['since'] = noReports) {
   const log: string[] = [];
   const app: FastifyInstance = await buildServer({
     config: {
@@ -65,7 +67,7 @@ export async function served(incidents: Incidents, http: { bodyLimit?: number; r
     },
     runbooks: runbooks.map((runbook) => ({ ...runbook, diagnose: [], resolve: [] })),
     incidents,
-    reports: { read: async (id, format) => (id === '018f3c5e-0000-7000-8000-000000000001' ? (format === 'md' ? '# Report' : '{"v":1}') : undefined) },
+    reports: { read: async (id, format) => (id === '018f3c5e-0000-7000-8000-000000000001' ? (format === 'md' ? '# Report' : '{"v":1}') : undefined), since },
     metrics: createMetrics(),
     logger: pino({ level: 'info' }, { write: (text) => log.push(text) }),
   });

@@ -142,6 +142,11 @@ describe('what the config, the mode and the target allow', () => {
       'Safe Cure': { kind: 'skipped', reason: 'mode', detail: 'dry-run: would run cure Safe Cure (safe, at once)' },
       Delete: { kind: 'skipped', reason: 'mode', detail: 'dry-run: would run cure Delete (destructive, after approval)' },
     });
+    const would = end.runs[0]?.steps.flatMap(({ acts }) => acts.flatMap(({ act, would: one }) => (one ? [[act, one]] : [])));
+    expect(Object.fromEntries(would ?? [])).toEqual({
+      'Safe Cure': { command: 'cure Safe Cure', approval: 'at once' },
+      Delete: { command: 'cure Delete', approval: 'after approval' },
+    });
     await shown.pass(31);
     expect(shown.paged().filter((page) => !page.startsWith('1/'))).toEqual([]);
     expect(await shown.story('page')).toEqual(expect.arrayContaining([expect.stringContaining('dry-run: would page'), expect.stringContaining('Level 3 CTO')]));
