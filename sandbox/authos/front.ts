@@ -1,5 +1,6 @@
 import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { existsSync, readFileSync } from 'node:fs';
+import { BlockList, isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import { DateTime } from 'luxon';
 import { letsIn } from '../bin/lib/ufw.mjs';
@@ -35,20 +36,24 @@ export async function openFront(folder: string): Promise<Front> {
   await write({ active: true, v4: rules, v6: rules });
   await writeFile(denyFile, '# addresses that may not get in\n');
   await writeFile(accessLog, '');
-  let denied = new Set<string>();
+  let denied = new BlockList();
   const ufw = (): UfwState => JSON.parse(readFileSync(ufwFile, 'utf8')) as UfwState;
   return {
     folder,
     accessLog,
     denyFile,
-    meets: (address) => (existsSync(ufwFile) && !letsIn(ufw(), address) ? 'dropped' : denied.has(address) ? 'denied' : 'let in'),
+    meets: (address) => (existsSync(ufwFile) && !letsIn(ufw(), address) ? 'dropped' : denied.check(address, isIPv6(address) ? 'ipv6' : 'ipv4') ? 'denied' : 'let in'),
     async write({ address, method, url, status }) {
       const at = DateTime.now().toFormat('dd/LLL/yyyy:HH:mm:ss ZZZ', { locale: 'en' });
       await appendFile(accessLog, `${address} - - [${at}] "${method} ${url} HTTP/1.1" ${status} 64 "-" "sandbox"\n`);
     },
     async reload() {
       const text = await readFile(denyFile, 'utf8');
-      denied = new Set([...text.matchAll(/^\s*deny\s+(\S+?)\s*;/gm)].map(([, address]) => address ?? ''));
+      denied = new BlockList();
+      for (const [, address = '', bits] of text.matchAll(/^\s*deny\s+([^\s/;]+)(?:\/(\d+))?\s*;/gm)) {
+        const family = isIPv6(address) ? 'ipv6' : 'ipv4';
+        denied.addSubnet(address, Number(bits ?? (family === 'ipv6' ? 128 : 32)), family);
+      }
     },
     enable: (active) => write({ ...ufw(), active }),
   };

@@ -37,7 +37,7 @@ function found() {
     if (line.trim() === '' || line.trim().startsWith('#')) continue;
     const parameter = /^\s*deny\s+(\S+?)\s*;\s*(?:#.*)?$/.exec(line)?.[1];
     if (parameter === undefined) return `unknown directive "${line.trim().split(/\s/)[0]}" in ${denyFile}:${index + 1}`;
-    if (isIP(parameter) === 0) return `invalid parameter "${parameter}" in ${denyFile}:${index + 1}`;
+    if (!isAddress(parameter)) return `invalid parameter "${parameter}" in ${denyFile}:${index + 1}`;
   }
   if (!existsSync(conf)) return undefined;
   const { chainFile, keyFile } = JSON.parse(readFileSync(conf, 'utf8'));
@@ -47,6 +47,13 @@ function found() {
   } catch (error) {
     return `cannot load certificate "${chainFile}": ${error.message}`;
   }
+}
+
+/** Of a client or, with the length of its prefix, a network. */
+function isAddress(text) {
+  const [, address, bits] = /^([^/]+?)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const family = isIP(address ?? '');
+  return family !== 0 && Number(bits ?? 0) <= (family === 4 ? 32 : 128);
 }
 
 function fail(words) {

@@ -1,8 +1,11 @@
+import { Context } from '@temporalio/activity';
+
 import type { HostCertificate } from '../domain/certificate.js';
 import type { Host } from '../domain/inventory.js';
 import type { Place } from '../domain/place.js';
 import type { ActResult } from '../domain/step.js';
 import { certificateOf, certificateOn, readCertificate, readCertificateFile } from './certificate-reading.js';
+import type { CertificateState } from './certificate-reading.js';
 import { hostMisconfigured, hostNamed } from './known-hosts.js';
 import { commandsWords } from './shell.js';
 import type { Shell } from './shell.js';
@@ -74,7 +77,7 @@ export function certbotActivities({ hosts, shellOf }: { hosts: readonly Host[]; 
       const result = await run(shell, certificate.reload, [], 60_000);
       const words = certificate.reload.join(' ');
       if (result.exitCode !== 0) return { outcome: 'failed', evidence: fitted(commandsWords(words, result)) };
-      const { file, served, fileIsServed } = await readCertificate(certificate);
+      const { file, served, fileIsServed } = await readCertificateSoon(certificate);
       if (fileIsServed) return { outcome: 'done', evidence: `${words}; what is served is the certificate of the file` };
       // Other addresses may be other hosts', which are reloaded in their turn.
       const some = served.some((one) => one.certificate?.fingerprint === file.facts?.fingerprint);
@@ -99,6 +102,15 @@ export function certbotActivities({ hosts, shellOf }: { hosts: readonly Host[]; 
       return { outcome: asked && isServed ? 'done' : 'failed', evidence: fitted(lines.join('\n')) };
     },
   };
+}
+
+/** A web server takes a reload as a signal, and serves the old certificate for a moment after the command has ended. */
+async function readCertificateSoon(certificate: HostCertificate): Promise<CertificateState> {
+  for (let tries = 0; ; tries += 1) {
+    const state = await readCertificate(certificate);
+    if (state.fileIsServed || tries >= 12) return state;
+    await Context.current().sleep(250);
+  }
 }
 
 export type CertbotActivities = ReturnType<typeof certbotActivities>;
