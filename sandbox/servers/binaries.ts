@@ -49,18 +49,24 @@ const binaries: Record<BinaryName, Binary> = {
 const projectFolder = fileURLToPath(new URL('../../', import.meta.url));
 const found = new Map<string, Promise<string>>();
 
+export interface FindOptions {
+  onProgress?: Progress;
+  /** Only the version that is pinned here: what PATH has is passed over. */
+  pinned?: boolean;
+}
+
 /**
  * Path of a program: from its variable (RESPONDER_TEMPORAL_BINARY …), PATH, our cache (`.cache/bin`, or RESPONDER_CACHE_DIR),
  * or fetched once into the cache. A wrong variable is an error that names it and the path. Safe to call at the same time from
  * several processes: each fetches for itself and moves the whole file into place.
  */
-export function findBinary(name: BinaryName, { onProgress = () => {} }: { onProgress?: Progress } = {}): Promise<string> {
+export function findBinary(name: BinaryName, { onProgress = () => {}, pinned = false }: FindOptions = {}): Promise<string> {
   const binary = binaries[name];
   const explicit = process.env[binary.variable];
-  const key = JSON.stringify([name, explicit, process.env['PATH'], cacheFolder()]);
+  const key = JSON.stringify([name, explicit, pinned || process.env['PATH'], cacheFolder()]);
   let search = found.get(key);
   if (search === undefined) {
-    search = explicit ? explicitPath(binary, explicit) : searchFor(name, binary, onProgress);
+    search = explicit ? explicitPath(binary, explicit) : searchFor(name, pinned ? { ...binary, onPath: [] } : binary, onProgress);
     found.set(key, search);
     search.catch(() => found.delete(key));
   }
