@@ -80,7 +80,7 @@ export async function openSupervisor({ folder, root, user, bin, numprocs }: Supe
 
   async function startAll(): Promise<void> {
     workers = Array.from({ length: loaded.numprocs }, (_, at) => ({
-      name: `${program}_${String(at).padStart(2, '0')}`,
+      name: loaded.processName.replace('%(program_name)s', program).replace(/%\(process_num\)(?:0(\d))?d/, (_, digits) => String(at).padStart(Number(digits ?? 1), '0')),
       startedAt: 0,
       wanted: true,
       quickEnds: 0,
@@ -88,7 +88,7 @@ export async function openSupervisor({ folder, root, user, bin, numprocs }: Supe
     await Promise.all(workers.map(launch));
   }
 
-  const fullName = ({ name }: Worker): string => `${program}:${name}`;
+  const fullName = ({ name }: Worker): string => (name === program ? name : `${program}:${name}`);
   const stateOf = ({ process: child, wanted, startedAt }: Worker): string => {
     if (child === undefined) return wanted ? 'FATAL     Exited too quickly (process log may have details)' : 'STOPPED   Not started';
     const seconds = Math.floor((Date.now() - startedAt) / 1_000);

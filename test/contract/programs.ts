@@ -13,6 +13,7 @@ const programs = {
   'php-redis': () => hasExtension('redis'),
   postgresql: () => debianPostgres() !== undefined,
   'redis-server': () => onPath('redis-server') !== undefined,
+  supervisor: () => existsSync('/usr/bin/supervisord'),
   'nginx-light': () => onPath('nginx') !== undefined,
   openssl: () => onPath('openssl') !== undefined,
   ufw: () => onPath('ufw') !== undefined,
