@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { artisan, commandsOf, tinkerJson } from '../../src/activities/artisan-command.js';
+import { lastLogLines } from '../../src/activities/logs.js';
 import { ranMigrations } from '../../src/activities/migrations.js';
+import { errorOfLine } from '../../src/activities/recent-errors.js';
 import { inActivity } from '../activities/support.js';
 import { type Application, type Applications, openApplications } from './applications.js';
 import { describeWith } from './programs.js';
@@ -220,10 +222,22 @@ const migrations: Case[] = [
 const unknown = ['log:clear', 'db:archive', 'db:wipe-cache', 'cache:warm', 'monitor:health', 'cache:cle', 'queue:ret', 'db:wip', 'passport:instal'];
 
 const rest: Case[] = [
-  ...unknown.map((command): Case => [`${command} is not defined, and not run by its beginning`, async (app) => { const { exists, exitCode, stderr } = await inActivity(() => artisan({ ...on(app), command })); return { exists, exitCode, stderr }; }, { exists: false, exitCode: 1, stderr: `Command "${command}" is not defined.` }]),
+  ['has no command of AuthOS or its packages, nor a beginning of one', async (app) => { const names = await inActivity(() => commandsOf(on(app))); return names instanceof Set ? unknown.filter((name) => names.has(name)) : names; }, []],
+  ['a command by its beginning, which artisan would take, is not run', async (app) => inActivity(() => artisan({ ...on(app), command: 'db:wip', args: ['--force'] })), expect.objectContaining({ exists: false, exitCode: 1, stderr: 'Command "db:wip" is not defined.' })],
   ['an unknown command exits 1 and says so, also without our own look', async (app) => { const { exitCode, stdout, stderr } = await app.artisan('cache:nothing-like-it'); return { exitCode, said: /is not defined/.test(stdout + stderr) }; }, { exitCode: 1, said: true }],
   ['an unknown option exits 1', async (app) => exitOf(app, 'cache:clear', '--no-such-option'), 1],
   ['code of ours that throws is not known, in PHP’s words', async (app) => Object.keys(await inPhp(app, 'no_such_function()')), ['unknown']],
+  [
+    'what is thrown is in the log of the day, and read over its stack trace with class, message and moment',
+    async (app) => {
+      await inPhp(app, 'no_such_function()');
+      const log = await lastLogLines({ host: app.host, channel: 'laravel', most: 1 });
+      const [line] = log?.lines ?? [];
+      const found = line && errorOfLine(line);
+      return { name: log?.name, type: found?.type, message: found?.message, isRecent: Math.abs(Date.now() - (found?.at ?? 0)) < 60_000 };
+    },
+    { name: expect.stringMatching(/^laravel-\d{4}-\d\d-\d\d\.log$/) as string, type: 'Error', message: 'Call to undefined function no_such_function()', isRecent: true },
+  ],
   ['data reaches the code as it is', async (app) => inActivity(() => tinkerJson({ ...on(app), env: { DATA: `'"; $(id) \\ <?php ?>` } }, "getenv('DATA')")), { value: `'"; $(id) \\ <?php ?>` }],
   ['the application connects', async (app) => (await inActivity(() => app.activities.testDatabaseConnections(app))).data, { application: 'works', ours: 'accepting' }],
   [

@@ -79,8 +79,9 @@ function list(commands, args) {
 function logException(root, problem) {
   const now = new Date().toISOString();
   try {
-    const line = `[${now.slice(0, 19)}+00:00] production.ERROR: ${problem.message} {"exception":"${problem.constructor.name}"}\n`;
-    appendFileSync(join(root, `storage/logs/laravel-${now.slice(0, 10)}.log`), line);
+    const exception = JSON.stringify(`[object] (${problem.phpClass ?? 'Error'}(code: 0): ${problem.message} at ${root}/artisan:1)`).slice(1, -1);
+    const lines = `[${now.slice(0, 19)}+00:00] production.ERROR: ${problem.message} {"exception":"${exception}\n[stacktrace]\n#0 {main}\n"} \n`;
+    appendFileSync(join(root, `storage/logs/laravel-${now.slice(0, 10)}.log`), lines);
   } catch (cause) {
     console.error(`The stream or file could not be opened in append mode: ${cause.message}`);
   }
