@@ -57,7 +57,7 @@ async function withConfig<T>(on: Supervised, change: (text: string) => string, a
   } finally {
     await writeFile(on.configFile, before);
     await on.supervisorctl('update');
-    await expect.poll(() => isRunning(on), { timeout: 5_000 }).toBe(true);
+    await expect.poll(() => isRunning(on), { timeout: 5_000, interval: 200 }).toBe(true);
   }
 }
 
@@ -90,7 +90,7 @@ const cases: Case[] = [
     async (on) => {
       const before = await startOf(on);
       process.kill(Number(before), 'SIGKILL');
-      await expect.poll(async () => { const now = await startOf(on); return now !== undefined && now !== before; }, { timeout: 10_000 }).toBe(true);
+      await expect.poll(async () => { const now = await startOf(on); return now !== undefined && now !== before; }, { timeout: 10_000, interval: 200 }).toBe(true);
       return status(on);
     },
     { exitCode: 0, lines: [`${program}:${program}_00 RUNNING`] },
@@ -157,7 +157,7 @@ describeWith(['supervisor'], 'supervisor, stood in for and real', () => {
     const { host, path } = world.authos.inventory();
     both = { standIn: supervised(host, world.place, `${path}${delimiter}${process.env['PATH'] ?? ''}`), real: await realOne(folder) };
   });
-  beforeEach(() => expect.poll(async () => [await isRunning(both.standIn), await isRunning(both.real)], { timeout: 10_000 }).toEqual([true, true]));
+  beforeEach(() => expect.poll(async () => [await isRunning(both.standIn), await isRunning(both.real)], { timeout: 10_000, interval: 200 }).toEqual([true, true]));
   afterAll(async () => {
     for (const end of closers.splice(0).reverse()) await end();
   });
