@@ -7,14 +7,14 @@ import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { incidentView, sendAlert } from '../sandbox/drill/responder.js';
 import { openSite, type Site } from '../sandbox/drill/site.js';
 import type { IncidentView } from '../src/domain/incident.js';
-import { lockId } from '../src/workflows/names.js';
+import { plainText } from '../test/histories/plain-text.js';
 import { lastLines, played, type Scenario } from '../test/histories/scenario.js';
 import { scenarios } from '../test/histories/scenarios.js';
 
 const help = `Usage: npm run histories [-- [runbook] [outcome]]
 
 Plays real incidents on a real site, faster than life, and writes their histories to test/histories/<runbook>/<outcome>/.
-Without arguments all of them are recorded again, which takes a few minutes.`;
+Without arguments all of them are recorded again, which takes most of an hour.`;
 
 const histories = fileURLToPath(new URL('../test/histories/', import.meta.url));
 
@@ -37,26 +37,35 @@ async function main(args: string[]): Promise<void> {
   }
   const interrupted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort(new Error('interrupted')));
-  for (const { type, one } of chosen) await record(type, one, interrupted.signal);
-  process.exit(0);
+  let failures = 0;
+  for (const { type, one } of chosen) {
+    try {
+      await record(type, one, interrupted.signal);
+    } catch (error) {
+      if (interrupted.signal.aborted) process.exit(130);
+      failures += 1;
+      console.error(`${type}: ${one.outcome} was not recorded: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  process.exit(failures === 0 ? 0 : 1);
 }
 
 async function record(runbook: string, scenario: Scenario, signal: AbortSignal): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'responder-histories-'));
   let site: Site | undefined;
   try {
-    site = await openSite({ folder, scale, times, signal, onProgress: () => undefined });
+    site = await openSite({ folder, scale, times, host: scenario.fault.needs?.(scale), signal, onProgress: () => undefined });
     await scenario.fault.put(site.authos);
     await scenario.prepare?.(site);
     const id = await sendAlert(site, await scenario.fault.alert(site.authos));
     const fetcher = await openFetcher(site);
     try {
-      const kept = new Map<string, Record<string, string>>();
-      const incident = played(site, id, async (outcome) => void kept.set(outcome, await fetcher.all(await incidentView(site as Site, id))));
+      const kept = new Map<string, Files>();
+      const incident = played(site, id, async (outcome) => void kept.set(outcome, await fetcher.both(await incidentView(site as Site, id))));
       await scenario.play(incident);
       // Until its workflow ends there is only a timer left, which a change of the code can't break.
       const closed = await incident.until('the report', (view) => view.timeline.some((entry) => entry.what === 'report'));
-      kept.set(scenario.outcome, await fetcher.all(closed));
+      kept.set(scenario.outcome, { ...(await fetcher.both(closed)), ...(await fetcher.beside()) });
       for (const [outcome, files] of kept) await write(join(histories, runbook, outcome), files);
       console.log(`${runbook}: ${[...kept.keys()].join(', ')} (${closed.closedAs}; ${lastLines(closed)})`);
     } finally {
@@ -68,33 +77,49 @@ async function record(runbook: string, scenario: Scenario, signal: AbortSignal):
   }
 }
 
+/** File name → history in JSON. */
+type Files = Record<string, string>;
+
 interface Fetcher {
-  /** The histories of the incident, its first run, its first check-only run and the locks: file name → JSON. */
-  all(view: IncidentView): Promise<Record<string, string>>;
+  /** The histories of the incident, of its runs with acts, and of its first check-only run. */
+  both(view: IncidentView): Promise<Files>;
+  /** Those of the workflows beside them, one of each type. */
+  beside(): Promise<Files>;
   close(): Promise<void>;
 }
 
-async function openFetcher({ temporal }: Site): Promise<Fetcher> {
+async function openFetcher(site: Site): Promise<Fetcher> {
+  const { temporal } = site;
   const connection = await Connection.connect({ address: temporal.address });
   const client = new Client({ connection, namespace: temporal.namespace });
+  const secrets = secretsOf(site);
+  const fetch = async (workflowId: string): Promise<string> => {
+    const text = inLines(JSON.parse(historyToJSON(await client.workflow.getHandle(workflowId).fetchHistory())) as { events: object[] });
+    if (secrets.some((secret) => plainText(text).includes(secret))) throw new Error(`the history of ${workflowId} has a secret in it`);
+    return text;
+  };
   return {
-    async all(view) {
-      const ids: Record<string, string | undefined> = {
-        incident: view.incident.workflowId,
-        run: view.runs.find((run) => run.kind === 'full')?.workflowId,
-        check: view.runs.find((run) => run.kind === 'check')?.workflowId,
-        lock: lockId('production'),
-      };
-      const files: Record<string, string> = {};
-      for (const [name, workflowId] of Object.entries(ids)) {
-        if (!workflowId) continue;
-        const history = await client.workflow.getHandle(workflowId).fetchHistory();
-        files[`${name}.json`] = inLines(JSON.parse(historyToJSON(history)) as { events: object[] });
-      }
+    async both({ incident, runs }) {
+      const full = runs.filter(({ kind }) => kind === 'full').map(({ workflowId }, index) => [index === 0 ? 'run' : `run-${index + 1}`, workflowId] as const);
+      const check = runs.filter(({ kind }) => kind === 'check').slice(0, 1).map(({ workflowId }) => ['check', workflowId] as const);
+      const files: Files = {};
+      for (const [name, workflowId] of [['incident', incident.workflowId] as const, ...full, ...check]) files[`${name}.json`] = await fetch(workflowId);
+      return files;
+    },
+    async beside() {
+      const files: Files = {};
+      for await (const { type, workflowId } of client.workflow.list({ query: "WorkflowType IN ('lock', 'undo', 'block')" })) files[`${type}.json`] ??= await fetch(workflowId);
       return files;
     },
     close: () => connection.close(),
   };
+}
+
+/** All that this site's parts let each other in with. */
+function secretsOf({ authos, tokens }: Site): string[] {
+  const { api, databaseUrl, databaseAdminUrl, cacheUrl } = authos.inventory();
+  const passwords = [databaseUrl, databaseAdminUrl, cacheUrl].map((url) => decodeURIComponent(new URL(url).password));
+  return [api.token, tokens.alerts, ...Object.values(tokens.people), ...passwords].filter((secret) => secret !== '');
 }
 
 /** One event a line: small, and a new recording can be compared with the old one. Who worked on it and where is nobody's business. */
@@ -103,7 +128,7 @@ function inLines({ events }: { events: object[] }): string {
   return `{"events":[\n${events.map((event) => JSON.stringify(event, anonymous)).join(',\n')}\n]}\n`;
 }
 
-async function write(folder: string, files: Record<string, string>): Promise<void> {
+async function write(folder: string, files: Files): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);

@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { IncidentView } from '../../src/domain/incident.js';
+import type { PersonAction } from '../../src/domain/action.js';
+import type { AskRecord, IncidentView } from '../../src/domain/incident.js';
+import type { StepReport } from '../../src/domain/step.js';
 import type { Fault } from '../../sandbox/faults/index.js';
-import { incidentView, takeAction } from '../../sandbox/drill/responder.js';
+import { incidentAndProgress, takeAction } from '../../sandbox/drill/responder.js';
 import type { Site } from '../../sandbox/drill/site.js';
 
 /** One incident to record: `npm run histories` plays it on a site of its own and keeps its histories under its name. */
@@ -11,47 +13,58 @@ export interface Scenario {
   fault: Fault;
   /** Anything else that is wrong with this site. */
   prepare?: (site: Site) => Promise<void>;
-  /** Plays the people. Ends when the incident is closed or about to close; the recorder waits until it is over. */
-  play: (incident: Played) => Promise<void>;
+  play: Play;
 }
+
+/** Plays the people. Ends when the incident is closed or about to close; the recorder waits until it is over. */
+export type Play = (incident: Played) => Promise<void>;
+
+/** What people say to questions, by act. What is not in it stays open. */
+export type Answers = Record<string, 'approve' | 'decline'>;
 
 /** An incident that is going on, as its scenario sees it. */
 export interface Played {
-  until(what: string, holds: (view: IncidentView) => boolean): Promise<IncidentView>;
+  site: Site;
+  /** Waits for it, and answers each question meanwhile that `answers` knows. */
+  until(what: string, holds: (view: IncidentView, progress: StepReport[]) => boolean, answers?: Answers): Promise<IncidentView>;
   approve(act: string): Promise<void>;
   decline(act: string): Promise<void>;
-  /** Closes it by hand, unproven. */
-  resolve(reason: string): Promise<void>;
+  act(action: PersonAction): Promise<void>;
   /** Keeps the histories as they are at this moment, under another name: what a worker must be able to take over. */
   keep(outcome: string): Promise<void>;
 }
 
-const giveUpAfter = 90_000;
+/** The longest wait is for a level that is due two hours after the alert: two minutes here. */
+const giveUpAfter = 180_000;
 
 /** The people of a scenario. `keep` is the recorder's. */
 export function played(site: Site, id: string, keep: Played['keep']): Played {
-  async function until(what: string, holds: (view: IncidentView) => boolean): Promise<IncidentView> {
+  const act: Played['act'] = (action) => takeAction(site, id, action);
+  const answer = (ask: string, said: Answers[string]): Promise<void> => act(said === 'approve' ? { kind: said, ask } : { kind: said, ask, reason: 'not worth it' });
+  const until: Played['until'] = async (what, holds, answers = {}) => {
     const giveUpAt = Date.now() + giveUpAfter;
     let problem = '';
     for (;;) {
       // A worker that was started again right now answers a little later.
-      const view = await incidentView(site, id).catch((error: unknown) => void (problem = String(error)));
-      if (view && holds(view)) return view;
-      if (Date.now() > giveUpAt) throw new Error(`${what} did not happen; ${view ? `the record ends: ${lastLines(view)}` : problem}`);
+      const now = await incidentAndProgress(site, id).catch((error: unknown) => void (problem = String(error)));
+      if (now && holds(now.view, now.progress)) return now.view;
+      if (Date.now() > giveUpAt) throw new Error(`${what} did not happen; ${now ? `the record ends: ${lastLines(now.view)}` : problem}`);
+      for (const ask of openAsks(now?.view)) {
+        const said = answers[ask.act];
+        if (said) await answer(ask.id, said);
+      }
       await delay(100);
     }
-  }
-  async function open(act: string): Promise<string> {
-    const named = (view: IncidentView) => view.asks.find((ask) => ask.act === act && !ask.answer);
-    return named(await until(`a question about "${act}"`, (view) => named(view) !== undefined))?.id ?? '';
-  }
-  return {
-    until,
-    keep,
-    approve: async (act) => takeAction(site, id, { kind: 'approve', ask: await open(act) }),
-    decline: async (act) => takeAction(site, id, { kind: 'decline', ask: await open(act), reason: 'not worth it' }),
-    resolve: (reason) => takeAction(site, id, { kind: 'resolve', reason }),
   };
+  async function answerOpen(wanted: string, said: Answers[string]): Promise<void> {
+    const named = (view: IncidentView) => openAsks(view).find((ask) => ask.act === wanted);
+    await answer(named(await until(`a question about "${wanted}"`, (view) => named(view) !== undefined))?.id ?? '', said);
+  }
+  return { site, until, keep, act, approve: (wanted) => answerOpen(wanted, 'approve'), decline: (wanted) => answerOpen(wanted, 'decline') };
+}
+
+function openAsks(view: IncidentView | undefined): AskRecord[] {
+  return view?.asks.filter((ask) => !ask.answer) ?? [];
 }
 
 /** The end of the record, for an error. */
