@@ -100,7 +100,7 @@ describe('docs/runbooks.md', () => {
   it('is written by npm run docs, and its check refuses a stale one', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'responder-docs-'));
     const file = join(folder, 'runbooks.md');
-    const docs = (...words: string[]) => execa('node', ['--import', 'tsx', 'scripts/docs.ts', ...words, file], { cwd: new URL('..', import.meta.url), reject: false });
+    const docs = (...words: string[]) => execa('node', ['--import', 'tsx', 'scripts/docs.ts', ...words, folder], { cwd: new URL('..', import.meta.url), reject: false });
     try {
       expect((await docs()).exitCode).toBe(0);
       expect((await docs('--check')).exitCode).toBe(0);
