@@ -162,6 +162,7 @@ describe('help', () => {
       'show',
       'watch',
       'report',
+      'trial',
       'catalogue',
       'ack',
       'approve',

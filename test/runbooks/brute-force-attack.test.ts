@@ -12,8 +12,8 @@ import { bruteForceAttackProcedure as runbook } from '../../src/workflows/brute-
 import { blockId, queues } from '../../src/workflows/names.js';
 import { openRunbookWorld, outcomeOf, type RunbookWorld, type RunOptions } from '../support/runbook-world.js';
 
-/** An hour is 24 s and a quarter of it 6: the sandbox's logs and tables have real times. */
-const times = { ...scaled(standardTimes, 1 / 150), samples: 1, watch: 500, watchEvery: 500, sampleEvery: 200, approvalExpires: 60_000, firstWord: 600_000, silentAfter: 600_000 };
+/** An hour is 36 s and a quarter of it 9: the sandbox's logs and tables have real times. */
+const times = { ...scaled(standardTimes, 1 / 100), samples: 1, watch: 500, watchEvery: 500, sampleEvery: 200, approvalExpires: 60_000, firstWord: 600_000, silentAfter: 600_000 };
 let addresses = 20;
 /** An address that no other test has used: the limiter remembers them for a minute. */
 const fresh = (): string => `203.0.113.${(addresses += 1)}`;

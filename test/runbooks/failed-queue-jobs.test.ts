@@ -72,7 +72,7 @@ describe('failed queue jobs', () => {
     // Real jobs need more of a minute than 60 ms.
     const { view } = await run({
       answers: (act) => (act === 'Increase Worker Processes' ? 'approve' : 'decline'),
-      times: { minute: 1_000, settle: 2_500, settleRestart: 4_000 },
+      times: { minute: 1_000, settle: 2_500, settleRestart: 10_000 },
       until: ({ runs, undos }) => runs[0]?.endedAt !== undefined && undos.every(({ state }) => state === 'done' || state === 'failed'),
     });
     expect(outcomeOf(view, 'Increase Worker Processes')).toContain('numprocs of authos-workers: 1 → 2; 2 run');

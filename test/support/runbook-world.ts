@@ -77,11 +77,11 @@ export async function openHostWorld(options: Partial<AuthosOptions> = {}): Promi
   }
 }
 
-/** The same with incident and runs on a dev server. What had started is ended again if a part does not. */
-export async function openRunbookWorld(options: Partial<AuthosOptions> = {}): Promise<RunbookWorld> {
+/** The same with incident and runs on a dev server, or a time-skipping one for what takes hours. What had started is ended again if a part does not. */
+export async function openRunbookWorld(options: Partial<AuthosOptions> = {}, { realTime = true } = {}): Promise<RunbookWorld> {
   const { authos, activities, close } = await openHostWorld(options);
   try {
-    const world = await openWorld({ realTime: true, bundles: async () => ({ incidents: await workflowBundle('incidents'), runs: await workflowBundle('runs') }) });
+    const world = await openWorld({ realTime, bundles: async () => ({ incidents: await workflowBundle('incidents'), runs: await workflowBundle('runs') }) });
     const closeAll = async (): Promise<void> => {
       await world.close();
       await close();

@@ -10,7 +10,7 @@ const hour = 60 * 60_000;
 const address = '203.0.113.10';
 let world: RunbookWorld;
 beforeAll(async () => {
-  world = await openRunbookWorld();
+  world = await openRunbookWorld({}, { realTime: false });
 });
 afterAll(async () => world?.close());
 
