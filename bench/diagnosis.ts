@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 /*
  * Steps of a diagnosis run side by side: it should take little longer than its slowest one. Reads the result of a game day:
- * `npm run --silent drill -- --all --json | tsx bench/diagnosis.ts`. Exit code 1 if a runbook that had its site to itself is over the bar.
+ * `npm run --silent drill -- --all --json | npm run bench:diagnosis`. Exit code 1 if a runbook that had its site to itself is over the bar.
  */
 
 const gameDay = z.object({
