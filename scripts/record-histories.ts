@@ -16,7 +16,8 @@ const help = `Usage: npm run histories [-- [runbook] [outcome]]
 Plays real incidents on a real site, faster than life, and writes their histories to test/histories/<runbook>/<outcome>/.
 Without arguments all of them are recorded again, which takes most of an hour.`;
 
-const histories = fileURLToPath(new URL('../test/histories/', import.meta.url));
+const project = fileURLToPath(new URL('../', import.meta.url));
+const histories = join(project, 'test/histories/');
 
 /** An incident is over in half a minute. What must not run out on a busy machine is longer than life would have it. */
 const scale = 1 / 60;
@@ -124,7 +125,10 @@ function secretsOf({ authos, tokens }: Site): string[] {
 
 /** One event a line: small, and a new recording can be compared with the old one. Who worked on it and where is nobody's business. */
 function inLines({ events }: { events: object[] }): string {
-  const anonymous = (key: string, value: unknown): unknown => (key === 'identity' ? 'recorder' : value);
+  const anonymous = (key: string, value: unknown): unknown => {
+    if (key === 'identity') return 'recorder';
+    return key === 'stackTrace' && typeof value === 'string' ? value.replaceAll(project, '') : value;
+  };
   return `{"events":[\n${events.map((event) => JSON.stringify(event, anonymous)).join(',\n')}\n]}\n`;
 }
 

@@ -89,6 +89,8 @@ describe('every recorded history', () => {
   it.each(recordings.map(({ name, text }) => [name, text]))('names no machine that it was recorded on: %s', (_, text) => {
     const identities = [...text.matchAll(/"identity":"([^"]*)"/g)].map(([, identity]) => identity);
     expect(new Set(identities)).toEqual(new Set(['recorder']));
+    const frames = [...text.matchAll(/"stackTrace":"([^"]*)"/g)].flatMap(([, trace = '']) => trace.split('\\n'));
+    expect(frames.filter((frame) => /^ {4}at (?:.*\()?(?:file:\/\/)?\//.test(frame))).toEqual([]);
   });
 
   it.each(recordings.map(({ name, text }) => [name, text]))('holds no key, no token and no password: %s', (_, text) => {
