@@ -1,5 +1,3 @@
-import { Context } from '@temporalio/activity';
-
 import type { HostCertificate } from '../domain/certificate.js';
 import type { Host } from '../domain/inventory.js';
 import type { Place } from '../domain/place.js';
@@ -9,6 +7,7 @@ import type { CertificateState } from './certificate-reading.js';
 import { hostMisconfigured, hostNamed } from './known-hosts.js';
 import { commandsWords } from './shell.js';
 import type { Shell } from './shell.js';
+import { soon } from './soon.js';
 import { certificateText, handshakes } from './tls.js';
 import { fitted } from './wording.js';
 
@@ -106,11 +105,7 @@ export function certbotActivities({ hosts, shellOf }: { hosts: readonly Host[]; 
 
 /** A web server takes a reload as a signal, and serves the old certificate for a moment after the command has ended. */
 async function readCertificateSoon(certificate: HostCertificate): Promise<CertificateState> {
-  for (let tries = 0; ; tries += 1) {
-    const state = await readCertificate(certificate);
-    if (state.fileIsServed || tries >= 12) return state;
-    await Context.current().sleep(250);
-  }
+  return soon(() => readCertificate(certificate), ({ fileIsServed }) => fileIsServed, { again: 12, everyMs: 250 });
 }
 
 export type CertbotActivities = ReturnType<typeof certbotActivities>;

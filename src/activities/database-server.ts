@@ -82,7 +82,7 @@ export function databaseServerActivities({ hosts, shellOf, apiOf, adminOf, serve
     try {
       const path = await realpath(dataFolder);
       const wal = await realpath(join(path, 'pg_wal')).catch(() => path);
-      const volumes = await Promise.all([path, wal].map(async (folder) => ({ usedPercent: (await volumeUsage(shell, folder)).usedPercent, path: folder })));
+      const volumes = await Promise.all([...new Set([path, wal])].map(async (folder) => ({ usedPercent: (await volumeUsage(shell, folder)).usedPercent, path: folder })));
       return volumes.reduce((one, other) => (other.usedPercent > one.usedPercent ? other : one));
     } catch (error) {
       return { unknown: `how full the volume of ${dataFolder} is can't be read: ${(error as Error).message}` };

@@ -15,6 +15,7 @@ import { privileged, serviceState } from './service-manager.js';
 import type { ServiceActivities } from './services.js';
 import { commandsWords } from './shell.js';
 import type { Shell } from './shell.js';
+import { soon } from './soon.js';
 import { numprocsOf, readSupervisorConfig, withNumprocs, writeSupervisorConfig } from './supervisor-config.js';
 import { fitted, listed } from './wording.js';
 
@@ -97,11 +98,7 @@ export function queueWorkerActivities({ hosts, shellOf, databaseOf, services, sc
   }
 
   async function runningSoon(shell: Shell, program: string, wanted: number): Promise<number> {
-    for (let tries = 0; ; tries += 1) {
-      const running = await runningNow(shell, program);
-      if (running === wanted || tries >= 15) return running;
-      await Context.current().sleep(1_000);
-    }
+    return soon(() => runningNow(shell, program), (running) => running === wanted, { again: 15, everyMs: 1_000 });
   }
 
   return {

@@ -1,10 +1,10 @@
 import { uptime } from 'node:os';
-import { Context } from '@temporalio/activity';
 
 import type { Host, Service, ServiceName } from '../domain/inventory.js';
 import { hostMisconfigured } from './known-hosts.js';
 import { commandsWords } from './shell.js';
 import type { CommandResult, Shell } from './shell.js';
+import { soon } from './soon.js';
 
 /** How a service is, as its manager says. */
 export interface ServiceState {
@@ -45,12 +45,8 @@ export async function serviceState(shell: Shell, service: Service): Promise<Serv
 
 /** Looks until the service runs with another start than before, for at most 30 s; the last state seen. */
 export async function startedAnew(shell: Shell, service: Service, before: ServiceState | undefined): Promise<ServiceState | { unknown: string }> {
-  for (let tries = 0; ; tries += 1) {
-    const state = await serviceState(shell, service);
-    const isNew = !('unknown' in state) && state.running && state.start !== before?.start;
-    if (isNew || tries >= 30) return state;
-    await Context.current().sleep(1_000);
-  }
+  const isNew = (state: ServiceState | { unknown: string }): boolean => !('unknown' in state) && state.running && state.start !== before?.start;
+  return soon(() => serviceState(shell, service), isNew, { again: 30, everyMs: 1_000 });
 }
 
 async function systemdState(shell: Shell, unit: string): Promise<ServiceState | { unknown: string }> {
