@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { Redis } from 'ioredis';
@@ -17,7 +16,9 @@ import type { Place } from '../../src/domain/place.js';
 import { activitiesOfHost } from '../../src/workers/host-activities.js';
 import type { RunbookActivities } from '../../src/workflows/activity-types.js';
 import { hostUnder, inActivity } from '../activities/support.js';
+import { openClosers } from '../support/closers.js';
 import { configOf, type HostInventory, openHostWorld } from '../support/runbook-world.js';
+import { openFolder } from './folder.js';
 import { debianPostgres, onPath } from './programs.js';
 
 /** AuthOS on one host, real or stood in for, and the product's own activities on it. */
@@ -62,19 +63,14 @@ export async function openApplications(): Promise<Applications> {
 }
 
 async function openReal(): Promise<{ application: Application; close: () => Promise<void> }> {
-  const folder = await mkdtemp(join(tmpdir(), 'responder-contract-'));
-  // Its servers and PHP run as other users than we do.
-  await chmod(folder, 0o711);
-  const closers: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
-  const close = async (): Promise<void> => {
-    for (const end of closers.splice(0).reverse()) await end();
-  };
+  const closers = openClosers();
+  const folder = await openFolder(closers);
   try {
     const password = randomBytes(12).toString('base64url');
     const postgres = await startPostgres({ folder: join(folder, 'postgres'), programs: debianPostgres() });
-    closers.push(() => postgres.stop());
+    closers.add(() => postgres.stop());
     const valkey = await startValkey({ folder: join(folder, 'redis'), password, binary: onPath('redis-server') });
-    closers.push(() => valkey.stop());
+    closers.add(() => valkey.stop());
     const user = await appUser(folder);
     const inventory = inventoryOf({ folder, user, postgres, valkey });
     await mkdir(inventory.host.archive);
@@ -94,9 +90,9 @@ async function openReal(): Promise<{ application: Application; close: () => Prom
     const { host, cacheUrl } = inventory;
     const place = { name: host.name, environment: host.environment, host: host.name, hosts: [host.name], database: 'authos', store: 'redis', queue: 'default' };
     const activities = activitiesOfHost(await configOf(inventory, folder));
-    return { application: application({ host, place, activities, cacheUrl, user, postgres, valkey }), close };
+    return { application: application({ host, place, activities, cacheUrl, user, postgres, valkey }), close: closers.close };
   } catch (error) {
-    await close();
+    await closers.close();
     throw error;
   }
 }

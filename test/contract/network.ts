@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 
 import { startOwned, untilServing } from '../../sandbox/servers/processes.js';
+import { openClosers } from '../support/closers.js';
 
 /** Where the web server of the network is reached. */
 const server = { v4: '192.0.2.1', v6: '2001:db8:1::1' };
@@ -22,21 +23,18 @@ export interface Network {
 export async function openNetwork(folder: string, clients: string[]): Promise<Network> {
   const name = `contract-${process.pid}`;
   const names = { server: `${name}-s`, client: `${name}-c` };
-  const closers: (() => Promise<unknown>)[] = [];
-  const close = async (): Promise<void> => {
-    for (const end of closers.splice(0).reverse()) await end();
-  };
+  const closers = openClosers();
   const ip = async (...args: string[]): Promise<unknown> => execa('ip', args, { stdin: 'ignore' });
   const script = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
   try {
     for (const namespace of Object.values(names)) {
       await ip('netns', 'add', namespace);
-      closers.push(() => ip('netns', 'delete', namespace));
+      closers.add(() => ip('netns', 'delete', namespace));
       await ip('-n', namespace, 'link', 'set', 'lo', 'up');
     }
     // `ip netns exec` puts what is here over /etc.
     const etc = join(netnsFolder, names.server);
-    closers.push(async () => {
+    closers.add(async () => {
       await rm(etc, { recursive: true, force: true });
       await rmdir(netnsFolder).catch(() => {}); // others may have theirs
     });
@@ -51,7 +49,7 @@ export async function openNetwork(folder: string, clients: string[]): Promise<Ne
     const exec = (namespace: string): string[] => ['ip', 'netns', 'exec', namespace];
     const logFile = join(folder, 'listen.log');
     const listener = await startOwned({ name: 'listener', file: 'ip', args: [...exec(names.server).slice(1), process.execPath, script('listen.mjs')], folder, logFile });
-    closers.push(() => listener.stop());
+    closers.add(() => listener.stop());
     await untilServing('listener', listener, async () => {
       if (!(await readFile(logFile, 'utf8')).includes('listening')) throw new Error('not yet');
     });
@@ -61,10 +59,10 @@ export async function openNetwork(folder: string, clients: string[]): Promise<Ne
         const to = address.includes(':') ? server.v6 : server.v4;
         return (await execa('ip', [...exec(names.client).slice(1), process.execPath, script('knock.mjs'), address, to], { stdin: 'ignore' })).stdout;
       },
-      close,
+      close: closers.close,
     };
   } catch (error) {
-    await close();
+    await closers.close();
     throw error;
   }
 }

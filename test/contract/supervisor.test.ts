@@ -1,5 +1,4 @@
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { execa } from 'execa';
@@ -14,7 +13,9 @@ import { localShell, type CommandResult } from '../../src/activities/shell.js';
 import type { Host } from '../../src/domain/inventory.js';
 import type { Place } from '../../src/domain/place.js';
 import { hostUnder, inActivity, placeOn } from '../activities/support.js';
+import { openClosers } from '../support/closers.js';
 import { type HostWorld, openHostWorld } from '../support/runbook-world.js';
+import { openFolder } from './folder.js';
 import { describeWith } from './programs.js';
 import { compare, type Scenario } from './scenario.js';
 
@@ -147,20 +148,17 @@ function supervised(host: Host, place: Place, path: string): Supervised {
 describeWith(['supervisor'], 'supervisor, stood in for and real', () => {
   let world: HostWorld;
   let both: { standIn: Supervised; real: Supervised };
-  const closers: (() => Promise<unknown>)[] = [];
+  const closers = openClosers();
 
   beforeAll(async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'responder-contract-'));
-    closers.push(() => rm(folder, { recursive: true, force: true }));
+    const folder = await openFolder(closers);
     world = await openHostWorld({ queueWorkers: 1 });
-    closers.push(() => world.close());
+    closers.add(() => world.close());
     const { host, path } = world.authos.inventory();
     both = { standIn: supervised(host, world.place, `${path}${delimiter}${process.env['PATH'] ?? ''}`), real: await realOne(folder) };
   });
   beforeEach(() => expect.poll(async () => [await isRunning(both.standIn), await isRunning(both.real)], { timeout: 10_000, interval: 200 }).toEqual([true, true]));
-  afterAll(async () => {
-    for (const end of closers.splice(0).reverse()) await end();
-  });
+  afterAll(() => closers.close());
 
   async function realOne(folder: string): Promise<Supervised> {
     const [conf, configFile, bin] = [join(folder, 'supervisord.conf'), join(folder, 'workers.conf'), join(folder, 'bin')];
@@ -171,7 +169,7 @@ describeWith(['supervisor'], 'supervisor, stood in for and real', () => {
     await writeFile(configFile, workersText);
     await writeFile(conf, supervisordText(folder, configFile));
     const daemon = await startOwned({ name: 'supervisord', file: '/usr/bin/supervisord', args: ['-n', '-c', conf], folder, logFile: join(folder, 'supervisord.log') });
-    closers.push(() => daemon.stop());
+    closers.add(() => daemon.stop());
     const host = hostUnder(folder, { services: { workers: { supervisor: group } }, queueWorkers: { configFile, program, atMost: 3 } });
     await untilServing('supervisord', daemon, () => execa('/usr/bin/supervisorctl', ['-c', conf, 'pid'], { stdin: 'ignore' }));
     return supervised(host, placeOn(host), `${bin}${delimiter}${process.env['PATH'] ?? ''}`);

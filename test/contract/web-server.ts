@@ -1,5 +1,4 @@
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import getPort from 'get-port';
 import { execa } from 'execa';
@@ -15,8 +14,10 @@ import type { HostCertificate } from '../../src/domain/certificate.js';
 import type { Host } from '../../src/domain/inventory.js';
 import type { Place } from '../../src/domain/place.js';
 import { hostUnder } from '../activities/support.js';
+import { openClosers } from '../support/closers.js';
 import { openHostWorld } from '../support/runbook-world.js';
 import { opensslAuthority } from './authority.js';
+import { openFolder } from './folder.js';
 import { onHost } from './scenario.js';
 
 type Activities = ReturnType<typeof activitiesOn>;
@@ -85,13 +86,8 @@ function activitiesOn(host: Host) {
 }
 
 async function openNginx(): Promise<{ server: WebServer; close: () => Promise<void> }> {
-  const folder = await mkdtemp(join(tmpdir(), 'responder-contract-'));
-  // nginx's workers are another user's.
-  await chmod(folder, 0o711);
-  const closers: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
-  const close = async (): Promise<void> => {
-    for (const end of closers.splice(0).reverse()) await end();
-  };
+  const closers = openClosers();
+  const folder = await openFolder(closers);
   try {
     const [port, tlsPort] = [await getPort({ host: '127.0.0.1' }), await getPort({ host: '127.0.0.1' })];
     const paths = { conf: join(folder, 'nginx.conf'), denyFile: join(folder, 'block-ips.conf'), accessLog: join(folder, 'access.log') };
@@ -106,7 +102,7 @@ async function openNginx(): Promise<{ server: WebServer; close: () => Promise<vo
     const command = [program, '-p', folder, '-e', 'stderr', '-c', paths.conf];
     const logFile = join(folder, 'nginx.log');
     const nginx = await startOwned({ name: 'nginx', file: program, args: [...command.slice(1), '-g', 'daemon off;'], folder, logFile });
-    closers.push(() => nginx.stop());
+    closers.add(() => nginx.stop());
     const ask = async (address: string) => fetch(`http://127.0.0.1:${port}/`, { headers: { 'x-forwarded-for': address } });
     await untilServing('nginx', nginx, () => ask('192.0.2.99'));
     const [configTest, reload] = [[...command, '-t'], [...command, '-s', 'reload']];
@@ -128,10 +124,10 @@ async function openNginx(): Promise<{ server: WebServer; close: () => Promise<vo
       },
       put,
     };
-    return { server, close };
+    return { server, close: closers.close };
   } catch (error) {
     const words = await readFile(join(folder, 'nginx.log'), 'utf8').catch(() => '');
-    await close();
+    await closers.close();
     throw words === '' ? error : new Error(`nginx: ${words}`, { cause: error });
   }
 }

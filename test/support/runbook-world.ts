@@ -16,6 +16,7 @@ import { workflowBundle } from '../../src/workers/bundle.js';
 import { activitiesOfHost } from '../../src/workers/host-activities.js';
 import type { RunbookActivities } from '../../src/workflows/activity-types.js';
 import type { Procedure } from '../../src/workflows/step.js';
+import { openClosers } from './closers.js';
 import { openWorld, type TestIncident, type World } from './world.js';
 
 /** What a person says to a question; undefined leaves it open. */
@@ -59,15 +60,16 @@ export interface HostWorld {
 /** Starts a sandbox and composes its host's activities from a config file, as a worker does. Puts its programs in front of this file's PATH. */
 export async function openHostWorld(options: Partial<AuthosOptions> = {}): Promise<HostWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'responder-runbooks-'));
-  const closers: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
+  const closers = openClosers();
+  closers.add(() => rm(folder, { recursive: true, force: true }));
   const path = process.env['PATH'] ?? '';
   const close = async (): Promise<void> => {
     process.env['PATH'] = path;
-    for (const end of closers.splice(0).reverse()) await end();
+    await closers.close();
   };
   try {
     const authos = await startAuthos({ folder: join(folder, 'authos'), name: `app-${process.pid}`, metricsCachedFor: 0, ...options });
-    closers.push(() => authos.stop());
+    closers.add(() => authos.stop());
     process.env['PATH'] = `${authos.inventory().path}${delimiter}${path}`;
     const { mount: _, ...place } = authos.inventory().place;
     return { authos, place, activities: activitiesOfHost(await configOf(authos.inventory(), folder)), close };
