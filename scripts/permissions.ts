@@ -109,7 +109,11 @@ export function permissionsMarkdown(runbooks: readonly PlainRunbook[]): string {
 
 /** Names of the rights that a command of the catalogue needs; none means that a rule is missing here. */
 export function rightsOf(command: string): string[] {
-  return rights.filter(({ of }) => of.test(command)).map(({ name }) => name);
+  return rightsFor(command).map(({ name }) => name);
+}
+
+function rightsFor(command: string): Right[] {
+  return rights.filter(({ of }) => of.test(command));
 }
 
 function rightLines({ name, text, sudo, sql }: Right, rules: readonly SudoRule[]): string[] {
@@ -138,7 +142,7 @@ function runbookLines({ title, diagnose, resolve }: PlainRunbook): string[] {
 
 function row(name: string, command: string | undefined): string {
   if (command === undefined) return `| ${name} | | a person | |`;
-  const needed = rights.filter(({ of }) => of.test(command));
+  const needed = rightsFor(command);
   const users = [...new Set(needed.map(({ as }) => as ?? 'responder'))].sort();
   const links = needed.map((right) => `[${right.name}](#${heading(right.name).toLowerCase().replaceAll(' ', '-')})`);
   return `| ${name} | ${cell(command)} | ${users.join(', ')} | ${links.join(', ')} |`;

@@ -5,7 +5,7 @@ import type { IncidentView } from '../../src/domain/incident.js';
 import type { AlertmanagerPayload } from '../faults/fault.js';
 import type { Fault } from '../faults/index.js';
 import { type Diagnosis, diagnosisOf } from './diagnosis.js';
-import { answerQuestions, incidentView, report, type Script, sendAlert, takeAction } from './responder.js';
+import { answerQuestions, incidentAndProgress, incidentView, report, type Script, sendAlert, takeAction } from './responder.js';
 import type { Site } from './site.js';
 
 /** What a drill says while it goes on. */
@@ -97,7 +97,7 @@ async function follow(site: Site, id: string, { fault, script }: { fault: Fault;
   let checkedAt = 0;
   for (;;) {
     signal.throwIfAborted();
-    const { view, progress } = await current(site, id);
+    const { view, progress } = await incidentAndProgress(site, id);
     for (const entry of view.timeline.slice(told)) tell.line(timelineLine(entry));
     told = view.timeline.length;
     for (const step of progress) {
@@ -130,15 +130,6 @@ async function follow(site: Site, id: string, { fault, script }: { fault: Fault;
 function resolved(payload: AlertmanagerPayload): AlertmanagerPayload {
   const endsAt = new Date().toISOString();
   return { ...payload, status: 'resolved', alerts: payload.alerts.map((one) => ({ ...one, status: 'resolved', endsAt })) };
-}
-
-async function current(site: Site, id: string): Promise<{ view: IncidentView; progress: IncidentView['runs'][number]['steps'] }> {
-  const response = await fetch(`${site.url}/api/incidents/${id}`, {
-    headers: { authorization: `Bearer ${site.tokens.people['ops-primary'] ?? ''}` },
-    signal: AbortSignal.timeout(10_000),
-  });
-  if (!response.ok) throw new Error(`the incident can't be read: ${response.status} ${await response.text()}`);
-  return (await response.json()) as { view: IncidentView; progress: IncidentView['runs'][number]['steps'] };
 }
 
 /** Length of the histories of the incident and all its runs, for the bar on their size, and how its first run looked. */
