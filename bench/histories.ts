@@ -9,8 +9,8 @@ import proto from '@temporalio/proto';
  * bench:histories`; exit code 1 over a bar.
  */
 
-/** Events of incident and run together where the usual path cures it, of a full disk and of anything else, and where every step is tried; KiB of both as stored. */
-const bars = { usualOfADisk: 200, usual: 300, everyStep: 400, kib: 300 };
+/** Events of incident and run together: of a full disk where the usual path cures it and where every step is tried, and of the usual path of anything else; KiB of both as stored. */
+const bars = { usualOfADisk: 200, everyStepOfADisk: 400, usual: 300, kib: 300 };
 
 const folder = fileURLToPath(new URL('../test/histories/', import.meta.url));
 const { History } = proto.temporal.api.history.v1;
@@ -21,16 +21,18 @@ for (const name of await recordings()) {
   const [incident, run] = [await size(name, 'incident'), await size(name, 'run')];
   const [events, kib] = [incident.events + run.events, Math.round((incident.bytes + run.bytes) / 1024)];
   const bar = barOf(name);
-  const over = events > bar || kib > bars.kib;
+  const over = (bar !== undefined && events > bar) || kib > bars.kib;
   held &&= !over;
   const sum = `${incident.events} + ${run.events} = ${events}`;
-  console.log(`${name.padEnd(48)} ${sum.padEnd(23)} ${String(kib).padStart(4)}${over ? `   over the bar of ${bar} events and ${bars.kib} KiB` : ''}`);
+  console.log(`${name.padEnd(48)} ${sum.padEnd(23)} ${String(kib).padStart(4)}${over ? `   over the bar of ${bar ?? 'any number of'} events and ${bars.kib} KiB` : ''}`);
 }
 process.exit(held ? 0 : 1);
 
-function barOf(name: string): number {
-  if (!name.endsWith('/recovered')) return bars.everyStep;
-  return name.startsWith('diskSpaceCritical/') ? bars.usualOfADisk : bars.usual;
+/** How long anything else stays unrecovered is up to its people: hours of checks have no bar. */
+function barOf(name: string): number | undefined {
+  const usual = name.endsWith('/recovered');
+  if (name.startsWith('diskSpaceCritical/')) return usual ? bars.usualOfADisk : bars.everyStepOfADisk;
+  return usual ? bars.usual : undefined;
 }
 
 /** `<runbook>/<outcome>` of all that went to their end: a prefix says nothing about the whole. */

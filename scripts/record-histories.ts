@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,6 +38,7 @@ async function main(args: string[]): Promise<void> {
     process.exit(2);
   }
   const interrupted = new AbortController();
+  setMaxListeners(0, interrupted.signal); // every server of every site listens
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort(new Error('interrupted')));
   let failures = 0;
   for (const { type, one } of chosen) {

@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -120,12 +120,16 @@ function withoutReports({ results, ...part }: PartResult): object {
   return { ...part, results: results.map(({ report: _, temporalUi: __, ...result }) => result) };
 }
 
-/** One Ctrl-C arrives several times: from the terminal, and passed on by npm and tsx. So only a later one means that we hang. */
-const oneKeystroke = 1_000;
+/**
+ * One Ctrl-C arrives several times: from the terminal, and passed on by npm and tsx, late on a busy machine. So only a much
+ * later one means that we hang, ms.
+ */
+const oneKeystroke = 5_000;
 
 /** Aborted by Ctrl-C. Another one ends us at once; a watchdog then ends what we started. */
 function interruption(): AbortSignal {
   const interrupted = new AbortController();
+  setMaxListeners(0, interrupted.signal); // every server of every site listens
   let firstAt: number | undefined;
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.on(name, () => {
@@ -158,7 +162,7 @@ function say(text: string): void {
 
 function fail(error: unknown, json: boolean): void {
   const message = error instanceof Error ? error.message : String(error);
-  const full = /ENOSPC/.test(message) ? `${message}\nThe disk of this machine is full: free some room in ${tmpdir()} or set TMPDIR.` : message;
+  const full = /ENOSPC|No space left on device/.test(message) ? `${message}\nThe disk of this machine is full: free some room in ${tmpdir()} or set TMPDIR.` : message;
   if (json) process.stdout.write(`${JSON.stringify({ ok: false, error: full })}\n`);
   console.error(pc.red(`The drill broke: ${full}`));
 }

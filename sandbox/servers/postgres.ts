@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { appendFile, chmod, chown, lstat, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { execa } from 'execa';
+import { execa, ExecaError } from 'execa';
 import pg from 'pg';
 import { assertPortFree, onPort } from './ports.js';
 import { type PostgresPrograms, postgresPrograms, reachable, unprivilegedUser } from './postgres-programs.js';
@@ -63,7 +63,13 @@ export async function startPostgres({ folder, port, maxConnections = 30, setting
   const dataFolder = join(home, 'data');
   const logFile = join(folder, 'postgres.log');
   const password = await passwordOf(folder, dataFolder);
-  if (!(await exists(join(dataFolder, 'PG_VERSION')))) await initialise(programs.initdb, dataFolder, password, user);
+  const isNew = !(await exists(join(dataFolder, 'PG_VERSION')));
+  /** A folder of ours that nobody is told of must not stay behind; a cluster that was there before must. */
+  const orElse = async (error: unknown): Promise<never> => {
+    if (isNew && !home.startsWith(resolve(folder))) await rm(home, { recursive: true, force: true });
+    throw error;
+  };
+  if (isNew) await initialise(programs.initdb, dataFolder, password, user).catch(orElse);
   // In the file, not on the command line, which would win over ALTER SYSTEM.
   await appendFile(join(dataFolder, 'postgresql.conf'), `max_connections = ${maxConnections}\n`);
   const socketFolder = await socketFolderIn(home, user);
@@ -84,7 +90,7 @@ export async function startPostgres({ folder, port, maxConnections = 30, setting
   };
   const adminUrl = (on: number, database: string) => `postgresql://postgres:${password}@127.0.0.1:${on}/${database}`;
 
-  let { port: listening, child } = await onPort(port, 'PostgreSQL', start);
+  let { port: listening, child } = await onPort(port, 'PostgreSQL', start).catch(orElse);
   const server: PostgresServer = {
     url: `postgresql://authos:${password}@127.0.0.1:${listening}/authos`,
     adminUrl: adminUrl(listening, 'authos'),
@@ -142,7 +148,8 @@ async function initialise(initdb: string, dataFolder: string, password: string, 
     });
   } catch (error) {
     await rm(dataFolder, { recursive: true, force: true }); // half a cluster would be taken for a whole one
-    throw error;
+    const said = error instanceof ExecaError ? String(error.stderr) : '';
+    throw new Error(`initdb could not make a cluster in ${dataFolder}: ${/FATAL: .*/.exec(said)?.[0] ?? (error as Error).message}`, { cause: error });
   } finally {
     await rm(passwordFile, { force: true });
   }

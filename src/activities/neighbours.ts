@@ -1,4 +1,3 @@
-import { ApplicationFailure, Context } from '@temporalio/activity';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { causes, type Cause, symptoms } from '../domain/attachment.js';
 import { searchAttributes } from '../domain/search-attributes.js';
@@ -49,14 +48,9 @@ export function neighbourActivities({ client }: { client: Client }) {
       }
     },
 
-    /**
-     * Tells every open symptom of the environment that `cause` explains it: at once, and again `after` ms later by a retry,
-     * for those that the index did not show yet.
-     */
-    async attachSymptoms({ environment, cause, after }: { environment: string; cause: Cause; after: number }): Promise<void> {
+    /** Tells every open symptom of the environment, as far as the index shows it, that `cause` explains it. */
+    async attachSymptoms({ environment, cause }: { environment: string; cause: Cause }): Promise<void> {
       for (const { workflowId } of await open(environment, symptoms)) await signal(workflowId, 'attach', cause);
-      if (Context.current().info.attempt > 1) return;
-      throw ApplicationFailure.create({ message: 'looks once more', type: 'LookAgain', nextRetryDelay: after, category: 'BENIGN' });
     },
 
     /** Tells the open Database incidents of the environment that a disk has room again: one that waits for a person tries again. */

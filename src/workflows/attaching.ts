@@ -9,16 +9,19 @@ import { byIncident, currentRun, entry, note, openAsks } from './incident-memory
 import { queues } from './names.js';
 import { runsWithActsAtMost } from './runs.js';
 
-/** Half a second before the first page; no answer means that it pages. */
-const beforePaging = proxyLocalActivities<NeighbourActivities>({ startToCloseTimeout: '500ms', scheduleToCloseTimeout: '500ms', retry: { maximumAttempts: 1 } });
+/** Half a second, since a page may wait behind it; no answer means that it goes on without one. */
+const atOnce = proxyLocalActivities<NeighbourActivities>({ startToCloseTimeout: '500ms', scheduleToCloseTimeout: '500ms', retry: { maximumAttempts: 1 } });
+
+/** At the close nothing is urgent any more. */
+const atClose = proxyLocalActivities<NeighbourActivities>({ startToCloseTimeout: '5s', scheduleToCloseTimeout: '10s' });
 
 const neighbours = (summary: string): NeighbourActivities =>
   proxyActivities<NeighbourActivities>({ taskQueue: queues.pages, summary, startToCloseTimeout: '10s', retry: { maximumAttempts: 6 } });
 
 const locks = proxyActivities<ControlActivities>({ taskQueue: queues.pages, summary: 'Hold what disturbs', startToCloseTimeout: '10s' });
 
-/** The cause looks for symptoms when it opens and this much later, ms: an index entry may be late. */
-const lookAgainAfter = 30_000;
+/** The cause looks for symptoms twice, and not before this much later again: an index entry may be late. Minutes. */
+const betweenLooks = 0.5;
 
 /** Before its first page a symptom asks whether an open incident explains it. */
 export async function lookForCause(books: Books): Promise<void> {
@@ -26,21 +29,28 @@ export async function lookForCause(books: Books): Promise<void> {
   const { alert, place } = memory.start;
   if (!isSymptom(alert.runbook)) return;
   try {
-    const cause = await beforePaging.findCause({ environment: place.environment });
+    const cause = await atOnce.findCause({ environment: place.environment });
     if (cause) attach(books, cause);
   } catch {
     // Not known in time: it pages as if it stood alone, and the cause finds it.
   }
 }
 
-/** The cause's side: now, and once more a little later. */
-export function lookForSymptoms(books: Books): void {
+/** The cause's side: once its own first page is out, and on a later turn again. No timer of its own, that would cost more than it finds. */
+export function lookForSymptoms(books: Books, now: number): void {
   const { memory } = books;
-  if (memory.lookedForSymptoms || !isCause(memory.start.alert.runbook)) return;
-  memory.lookedForSymptoms = true;
-  const { place, times } = memory.start;
-  const after = Math.round((lookAgainAfter * times.minute) / 60_000);
-  books.aside(() => neighbours('Find the symptoms of this').attachSymptoms({ environment: place.environment, cause: asCause(books), after }));
+  const { place, times, alert } = memory.start;
+  const { left, notBefore } = memory.looksForSymptoms;
+  if (!isCause(alert.runbook) || !memory.firstPageOver || left === 0 || now < notBefore) return;
+  memory.looksForSymptoms.notBefore = now + betweenLooks * times.minute;
+  books.aside(async () => {
+    try {
+      await atOnce.attachSymptoms({ environment: place.environment, cause: asCause(books) });
+      memory.looksForSymptoms.left -= 1;
+    } catch {
+      // Not known in time: it looks again.
+    }
+  });
 }
 
 function asCause(books: Books): Cause {
@@ -101,7 +111,7 @@ export function letSymptomsGo(books: Books): void {
   }
   memory.symptoms = [];
   if (memory.start.alert.runbook === 'diskSpaceCritical') {
-    books.aside(() => neighbours('Tell the Database incidents').tellDatabaseIncidents({ environment: memory.start.place.environment }));
+    books.aside(() => atClose.tellDatabaseIncidents({ environment: memory.start.place.environment }));
   }
 }
 

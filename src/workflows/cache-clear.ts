@@ -1,4 +1,3 @@
-import { patched } from '@temporalio/workflow';
 import type { Place } from '../domain/place.js';
 import { control } from './conduct.js';
 import { type Act, act } from './step.js';
@@ -26,7 +25,7 @@ export function clearCacheActs(): [Act, Act] {
       timeout,
       async do(on, { place, facts }) {
         // Throttles of logins are in the cache: emptied during an attack, they would let it go on. Unknown is not safe.
-        const attack = patched('asks for a brute-force incident') ? await control.attackIsOpen({ environment: place.environment }) : null;
+        const attack = await control.attackIsOpen({ environment: place.environment });
         if (attack !== null) {
           facts[fact] = attack;
           return { outcome: 'refused', evidence: attack };

@@ -8,7 +8,7 @@ import type { ReportActivities } from '../activities/reports.js';
 import { letSymptomsGo } from './attaching.js';
 import type { Books } from './desk.js';
 import { viewOf } from './incident-view.js';
-import { byIncident, byIntake, currentRun, entry, note } from './incident-memory.js';
+import { byIncident, byIntake, currentRun, entry, note, twoLooks } from './incident-memory.js';
 import { queues } from './names.js';
 import { runsWithActsAtMost, stopRun, withdrawAsks } from './runs.js';
 import { tellItIsOver } from './telling.js';
@@ -83,7 +83,7 @@ export function reopen(books: Books, alert: Alert): void {
   delete memory.remindedAt;
   delete memory.watchAfterUndos;
   delete memory.attachedTo;
-  delete memory.lookedForSymptoms;
+  memory.looksForSymptoms = twoLooks();
   memory.state = 'open';
   memory.ladder = restart(memory.policy, memory.ladder, alert.acceptedAt);
   memory.acknowledgedOnce = false;

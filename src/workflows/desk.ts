@@ -122,7 +122,7 @@ function turn(books: Books, now: number): void {
   if (memory.closing) return finishCloseWhenReady(books, now);
   noticeLapse(books, now);
   page(books, now);
-  lookForSymptoms(books);
+  lookForSymptoms(books, now);
   tellAtStart(books, now);
   if (!memory.firstPageOver && now >= memory.start.alert.acceptedAt + firstPageGrace) memory.firstPageOver = true;
   letWatchBegin(books);

@@ -43,7 +43,8 @@ export interface IncidentMemory {
   attachedTo?: Cause & { closed?: boolean };
   /** Incidents that this one explains. */
   symptoms: Symptom[];
-  lookedForSymptoms?: boolean;
+  /** How often this one still looks for what it explains, and the earliest moment, ms since the epoch. */
+  looksForSymptoms: { left: number; notBefore: number };
   /** Number of the run that has proven and waits for the automatic undos. */
   watchAfterUndos?: number;
   mitigatedSince?: number;
@@ -81,7 +82,13 @@ export function openMemory(start: IncidentStart): IncidentMemory {
     seen: [],
     acknowledgedOnce: false,
     symptoms: [],
+    looksForSymptoms: twoLooks(),
   };
+}
+
+/** The index may be late with an entry, so one look is not enough. */
+export function twoLooks(): IncidentMemory['looksForSymptoms'] {
+  return { left: 2, notBefore: 0 };
 }
 
 /** Lines the timeline keeps; a repeated line only counts up, so that a storm does not push the story out. */

@@ -141,13 +141,19 @@ interface Timer {
   fired: boolean;
 }
 
+/**
+ * A timer that is due within this, ms, rings in vain instead of being cancelled: it may ring before the cancellation arrives,
+ * and Temporal's time-skipping test server loses the task that cancels it then (temporalio/sdk-java#3088).
+ */
+const soon = 1_000;
+
 /** One timer for what is due next, named for the person who looks at the UI; kept while it still fits. */
 function arm(timer: Timer | undefined, next: { at: number; label: string; exact: boolean } | undefined): Timer | undefined {
   if (timer && !timer.fired) {
     // An early wake-up for something that has moved is cheaper than a timer for each of a run's messages.
     const fits = next && timer.at <= next.at && (!next.exact || timer.label === next.label);
     if (fits) return timer;
-    timer.scope.cancel();
+    if (timer.at > Date.now() + soon) timer.scope.cancel();
   }
   if (!next) return undefined;
   const armed: Timer = { at: next.at, label: next.label, scope: new CancellationScope(), fired: false };

@@ -46,7 +46,7 @@ export const generalTroubleshootingScenarios: Scenario[] = [
       await incident.act({ kind: 'check', run: true });
       await keepAtTheQuestion(incident);
       await incident.approve(clear);
-      await incident.until('the end of the run', ({ runs }) => runs.filter(({ kind, endedAt }) => kind === 'full' && endedAt).length > 1);
+      await untilTheRunOnRequestEnds(incident);
       await saysResolved(incident);
       await isCured()(incident);
     },
@@ -62,11 +62,26 @@ export const generalTroubleshootingScenarios: Scenario[] = [
     },
   },
   { outcome: 'unrecovered', fault: unheardOf, play: climbsTo(2) },
-  { outcome: 'failed-step', fault: unheardOf, prepare: failing('php', 'php: cannot allocate memory'), play: endsUncured() },
+  {
+    outcome: 'failed-step',
+    fault: unheardOf,
+    prepare: failing('herd', 'php: cannot allocate memory', 'optimize:clear'),
+    async play(incident) {
+      await untilObserved(incident);
+      await incident.act({ kind: 'check', run: true });
+      await incident.approve(clear);
+      await untilTheRunOnRequestEnds(incident);
+      await endsUncured()(incident);
+    },
+  },
 ];
 
 async function untilObserved(incident: Played): Promise<void> {
   await incident.until('the end of the first look', ({ runs }) => runs[0]?.end === 'observed');
+}
+
+async function untilTheRunOnRequestEnds(incident: Played): Promise<void> {
+  await incident.until('the end of the run', ({ runs }) => runs.filter(({ kind, endedAt }) => kind === 'full' && endedAt).length > 1);
 }
 
 async function saysResolved({ site }: Played): Promise<void> {

@@ -14,7 +14,7 @@ export const oauthSystemFailureScenarios: Scenario[] = [
   {
     outcome: 'failed-step',
     fault: oauthKeys('oauth-keys-lost'),
-    prepare: failing('herd', 'PHP does not stop', 'restart'),
-    play: endsUncured({ [newPair]: 'decline', [restart]: 'approve' }),
+    prepare: failing('herd', 'php: cannot allocate memory', 'passport:keys'),
+    play: endsUncured({ [newPair]: 'approve', [restart]: 'decline' }),
   },
 ];

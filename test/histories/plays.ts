@@ -72,14 +72,14 @@ async function closeByHand(incident: Played): Promise<void> {
   await incident.act({ kind: 'resolve', reason: 'cured by hand' });
 }
 
-/** A program of the host that fails with these words: each time, or only with this first argument. */
+/** A program of the host that fails with these words: each time, or only where this is among its arguments. */
 export function failing(program: string, words: string, onlyIf?: string) {
   return async ({ authos }: Site): Promise<void> => {
     const file = join(authos.inventory().path, program);
     const fails = `echo "${words}" >&2; exit 1`;
     if (onlyIf === undefined) return write(file, fails);
     await rename(file, `${file}.real`);
-    await write(file, `[ "$1" = '${onlyIf}' ] && { ${fails}; }\nexec '${file}.real' "$@"`);
+    await write(file, `case " $* " in *' ${onlyIf} '*) ${fails};; esac\nexec '${file}.real' "$@"`);
   };
 }
 
