@@ -12,8 +12,8 @@ import { runsWithActsAtMost } from './runs.js';
 /** Half a second, since a page may wait behind it; no answer means that it goes on without one. */
 const atOnce = proxyLocalActivities<NeighbourActivities>({ startToCloseTimeout: '500ms', scheduleToCloseTimeout: '500ms', retry: { maximumAttempts: 1 } });
 
-/** At the close nothing is urgent any more. */
-const atClose = proxyLocalActivities<NeighbourActivities>({ startToCloseTimeout: '5s', scheduleToCloseTimeout: '10s' });
+/** At the close nothing is urgent any more, but the all-clear waits behind it. */
+const atClose = proxyLocalActivities<NeighbourActivities>({ startToCloseTimeout: '2s', scheduleToCloseTimeout: '5s', retry: { maximumAttempts: 2, initialInterval: '200ms' } });
 
 const neighbours = (summary: string): NeighbourActivities =>
   proxyActivities<NeighbourActivities>({ taskQueue: queues.pages, summary, startToCloseTimeout: '10s', retry: { maximumAttempts: 6 } });

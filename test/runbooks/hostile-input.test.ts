@@ -32,7 +32,7 @@ beforeAll(async () => {
   await mkdir(canaries);
   await chmod(canaries, 0o777);
   texts = Object.entries(hostileTexts(`touch ${canaries}/ran`));
-  site = await openSite({ folder: join(folder, 'site'), scale: 1 / 60, host: { queueWorkers: 1, retryAfter: 5, webhookWindow: 1_000 }, onProgress: () => undefined, signal: new AbortController().signal });
+  site = await openSite({ folder: join(folder, 'site'), scale: 1 / 60, times: { silentAfter: '2h' }, host: { queueWorkers: 1, retryAfter: 5, webhookWindow: 1_000 }, onProgress: () => undefined, signal: new AbortController().signal });
   await writeEverywhere(site);
 }, 180_000);
 

@@ -99,9 +99,9 @@ describe('OAuth System Failure', () => {
     }
   });
 
-  it('changes nothing while it may only observe', async () => {
+  it.each(['observe-only', 'dry-run'] as const)('changes nothing in mode %s', async (mode) => {
     await put('oauth-public-key-missing');
-    await world.setMode('observe-only', 'global');
+    await world.setMode(mode, 'global');
     const { view } = await world.run(runbook);
     expect(view.runs[0]?.end).toBe('observed');
     expect(outcomeOf(view, 'Derive the missing public key')).toContain('skipped mode');

@@ -121,7 +121,7 @@ async function run(world: World, authos: Authos, procedure: Procedure, { place, 
       answered.add(ask.id);
       await incident.act(said === 'approve' ? { kind: 'approve', ask: ask.id } : { kind: 'decline', ask: ask.id, reason: 'no' });
     }
-    await delay(50);
+    await delay(200); // a look costs the workers more than it costs us
   }
 }
 
