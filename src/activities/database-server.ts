@@ -169,8 +169,13 @@ export function databaseServerActivities({ hosts, shellOf, apiOf, adminOf, serve
       return { outcome: 'failed', evidence: scrub(fitted(`${asked.evidence}; the server: ${state.kind}, ${state.words}`)) };
     },
 
-    /** For a restart whose worker died: whether PostgreSQL lets us in and started after `since` (ms). Throws while nobody can know. */
+    /**
+     * For a restart whose worker died: whether PostgreSQL started after `since` (ms). One without a response did not. Throws while
+     * nobody can know: it answers, and does not let us in.
+     */
     async databaseStartedSince({ place, since }: { place: Place; since: number }): Promise<StartedSince> {
+      const state = await serverState(adminOf, place);
+      if (state.kind === 'no response') return { done: false, evidence: scrub(`no response: ${state.words}`) };
       const { started, ageMs } = await startTime(place);
       return { done: Date.now() - ageMs >= since, evidence: `pg_postmaster_start_time() is ${started.toISOString()}` };
     },
