@@ -108,9 +108,12 @@ async function underLocks(conduct: Conduct, act: Act, setting: Setting, report: 
     }
     if (conduct.stop) return ended(skipped('stopped', conduct.stop.reason));
     if (act.onceAnIncident) conduct.usedUp.push(act.name);
+    const beganAt = Date.now();
     const first = await once(conduct, act, report);
     scene.lastActAt = Date.now();
     if (first.kind !== 'unknown') return ended(first);
+    // A death shows only by a silence: what the act did lies before the end of that, but not before the act began.
+    scene.lastActAt = beganAt;
     const outcome = act.ifWorkerDies === 'check' ? await lookAfterDeath(conduct, act, report, first) : first;
     scene.lastActAt = Date.now();
     return ended(outcome, outcome.kind === 'unknown');

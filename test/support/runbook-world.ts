@@ -38,6 +38,7 @@ export interface RunOptions {
 export interface RunbookWorld {
   world: World;
   authos: Authos;
+  config: WrittenConfig;
   activities: RunbookActivities;
   /** Opens an incident, answers its questions, and gives it as people see it once its first run has ended. */
   run(procedure: Procedure, options?: RunOptions): Promise<{ view: IncidentView; incident: TestIncident }>;
@@ -51,6 +52,7 @@ export const quickTimes: Times = { ...scaled(standardTimes, 1 / 1000), samples: 
 /** A sandbox with the product's own activities over it, without workflows. */
 export interface HostWorld {
   authos: Authos;
+  config: WrittenConfig;
   activities: RunbookActivities;
   /** Of an incident about its database, cache or application: without a mount. */
   place: Place;
@@ -72,24 +74,28 @@ export async function openHostWorld(options: Partial<AuthosOptions> = {}): Promi
     closers.add(() => authos.stop());
     process.env['PATH'] = `${authos.inventory().path}${delimiter}${path}`;
     const { mount: _, ...place } = authos.inventory().place;
-    return { authos, place, activities: activitiesOfHost(await configOf(authos.inventory(), folder)), close };
+    const config = await writeConfig(authos.inventory(), folder);
+    return { authos, place, config, activities: activitiesOfHost(loadConfig(config)), close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-/** The same with incident and runs on a dev server, or a time-skipping one for what takes hours. What had started is ended again if a part does not. */
-export async function openRunbookWorld(options: Partial<AuthosOptions> = {}, { realTime = true } = {}): Promise<RunbookWorld> {
-  const { authos, activities, close } = await openHostWorld(options);
+/**
+ * The same with incident and runs on a dev server, or a time-skipping one for what takes hours. What had started is ended again if
+ * a part does not. Without `worker`, a test starts and ends the host's workers itself.
+ */
+export async function openRunbookWorld(options: Partial<AuthosOptions> = {}, { realTime = true, worker = true } = {}): Promise<RunbookWorld> {
+  const { authos, activities, config, close } = await openHostWorld(options);
   try {
     const world = await openWorld({ realTime, bundles: async () => ({ incidents: await workflowBundle('incidents'), runs: await workflowBundle('runs') }) });
     const closeAll = async (): Promise<void> => {
       await world.close();
       await close();
     };
-    await world.hostWorker(authos.name, activities);
-    return { world, authos, activities, close: closeAll, run: (procedure, more) => run(world, authos, procedure, more), setMode: async (mode, scope) => void (await world.setMode(mode, scope)) };
+    if (worker) await world.hostWorker(authos.name, activities);
+    return { world, authos, config, activities, close: closeAll, run: (procedure, more) => run(world, authos, procedure, more), setMode: async (mode, scope) => void (await world.setMode(mode, scope)) };
   } catch (error) {
     await close();
     throw error;
@@ -146,8 +152,18 @@ export function actOf(view: IncidentView, act: string): ActReport | undefined {
   return view.runs[0]?.steps.flatMap(({ acts }) => acts).find((one) => one.act === act);
 }
 
+/** A config file, and the environment that has its secrets. */
+export interface WrittenConfig {
+  file: string;
+  env: Record<string, string>;
+}
+
 /** The config of one host, read from a file as a worker reads it. */
 export async function configOf(inventory: HostInventory, folder: string): Promise<Config> {
+  return loadConfig(await writeConfig(inventory, folder));
+}
+
+async function writeConfig(inventory: HostInventory, folder: string): Promise<WrittenConfig> {
   const { host, api, testUser, databaseUrl, databaseAdminUrl, databaseFolder, cacheUrl, webhookNetworks } = inventory;
   const { name, ...described } = host;
   const file = join(folder, 'responder.yaml');
@@ -169,5 +185,5 @@ export async function configOf(inventory: HostInventory, folder: string): Promis
       state: join(folder, 'state'),
     }),
   );
-  return loadConfig({ file, env: secrets });
+  return { file, env: secrets };
 }

@@ -1,0 +1,28 @@
+/**
+ * Every disruptive act, as `runbook/act`, and the file of test/runbooks that kills its worker. One that is made of the same parts
+ * as another, with the same look after a death, is not played again: `sameAs` names the other. `notPlayed` says so of the rest,
+ * for which test/workflows/crash.test.ts has the rule alone.
+ */
+export const disruptiveActs: Record<string, { playedIn: string } | { sameAs: string } | { notPlayed: true }> = {
+  'bruteForceAttack/Lower RATE_LIMIT_AUTH': { notPlayed: true },
+  'cacheSystemFailure/Restart Cache Service': { notPlayed: true },
+  'cacheSystemFailure/Switch to Fallback Driver': { notPlayed: true },
+  'databaseConnectionFailures/Restart Database Service': { playedIn: 'worker-killed-database' },
+  'databaseConnectionFailures/Kill Long-Running Queries': { notPlayed: true },
+  'databaseConnectionFailures/Restart the database, so that it counts': { playedIn: 'worker-killed-database' },
+  'databaseConnectionFailures/Clear Connection Pool': { playedIn: 'worker-killed-database' },
+  'failedQueueJobs/Restart the workers through their supervisor': { notPlayed: true },
+  'failedQueueJobs/Retry older failed jobs': { notPlayed: true },
+  'failedQueueJobs/Increase Worker Processes': { notPlayed: true },
+  // clearCache and optimizeClear may be repeated; then restartEverywhere, looked at by applicationStartedSince
+  'generalTroubleshooting/Clear all caches and restart': { sameAs: 'highErrorRate/Restart the application' },
+  'highErrorRate/Restart the application': { playedIn: 'worker-killed-application' },
+  'oauthSystemFailure/Restore the private key': { notPlayed: true },
+  // restartApplicationAct with conditions of their own
+  'oauthSystemFailure/Restart the application for the derived key': { sameAs: 'highErrorRate/Restart the application' },
+  'oauthSystemFailure/Restart the application': { sameAs: 'highErrorRate/Restart the application' },
+  'sslCertificateExpiry/Force the renewal': { notPlayed: true },
+  'webhookDeliveryFailures/Set WEBHOOK_MAX_RETRIES to 3': { notPlayed: true },
+  'webhookDeliveryFailures/Set WEBHOOK_RETRY_DELAY to 60': { notPlayed: true },
+  'webhookDeliveryFailures/Disable Problematic Webhook': { notPlayed: true },
+};
