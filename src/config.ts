@@ -119,23 +119,27 @@ function readDocument(path: string): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
-function temporalOf(
-  section: ParsedSections['temporal'] | undefined,
-  env: Environment,
-  problems: Problem[],
-): Config['temporal'] | undefined {
+/**
+ * Where Temporal is, by the environment and the files that it names (@temporalio/envconfig), or by `section` of the config,
+ * which wins. For programs without a config too. Throws an Error in words if a file or profile can't be used.
+ */
+export function temporalFrom(env: Environment, section?: ParsedSections['temporal']): Config['temporal'] {
   const set = Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  const { connectionOptions, namespace } = loadClientConnectConfig({
+    ...(section?.profile && { profile: section.profile }),
+    overrideEnvVars: Object.fromEntries(set),
+  });
+  const address = section?.address ?? connectionOptions.address ?? '127.0.0.1:7233';
+  return {
+    address,
+    namespace: section?.namespace ?? namespace ?? 'default',
+    connection: () => ({ ...connectionOptions, address }),
+  };
+}
+
+function temporalOf(section: ParsedSections['temporal'] | undefined, env: Environment, problems: Problem[]): Config['temporal'] | undefined {
   try {
-    const { connectionOptions, namespace } = loadClientConnectConfig({
-      ...(section?.profile && { profile: section.profile }),
-      overrideEnvVars: Object.fromEntries(set),
-    });
-    const address = section?.address ?? connectionOptions.address ?? '127.0.0.1:7233';
-    return {
-      address,
-      namespace: section?.namespace ?? namespace ?? 'default',
-      connection: () => ({ ...connectionOptions, address }),
-    };
+    return temporalFrom(env, section);
   } catch (error) {
     problems.push({ path: 'temporal', message: error instanceof Error ? error.message : String(error) });
     return undefined;

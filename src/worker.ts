@@ -35,7 +35,7 @@ async function main(args: string[]): Promise<void> {
   const connections = await connect(config);
   try {
     const workers = (await Promise.all(roles.map((role) => workersOf(role, { config, logger, metrics: metrics.pages }, connections)))).flat();
-    const scrape = await serveMetrics(metrics.registry, process.env['RESPONDER_METRICS_PORT']);
+    const scrape = await serveMetrics(metrics.registry, process.env['RESPONDER_METRICS_PORT'], process.env['RESPONDER_METRICS_HOST'] || '127.0.0.1');
     logger.info({ roles }, 'workers run');
     await Promise.all(workers.map((worker) => worker.run()));
     scrape?.close();
@@ -44,8 +44,8 @@ async function main(args: string[]): Promise<void> {
   }
 }
 
-/** A scrape target of this process, on loopback, if a port is given. */
-async function serveMetrics(registry: { contentType: string; metrics(): Promise<string> }, port: string | undefined) {
+/** A scrape target of this process, if a port is given. Without a token: only Prometheus may reach `host`. */
+async function serveMetrics(registry: { contentType: string; metrics(): Promise<string> }, port: string | undefined, host: string) {
   if (!port) return undefined;
   const server = createServer((_, response) => {
     registry.metrics().then(
@@ -53,7 +53,7 @@ async function serveMetrics(registry: { contentType: string; metrics(): Promise<
       () => response.writeHead(500).end(),
     );
   });
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(Number(port), '127.0.0.1', resolve));
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(Number(port), host, resolve));
   return server;
 }
 

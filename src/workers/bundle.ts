@@ -26,10 +26,15 @@ export async function workflowBundle(name: BundleName): Promise<{ codePath: stri
   if (!existsSync(codePath)) {
     await mkdir(folder, { recursive: true });
     const partial = `${codePath}.${process.pid}`;
-    await writeFile(partial, await bundle(join(here, '..', 'workflows', `${entries[name]}${extension}`), name === 'runs'));
+    await writeFile(partial, await bundleOf(name));
     await rename(partial, codePath);
   }
   return { codePath };
+}
+
+/** The code of one of our bundles, built anew. */
+export function bundleOf(name: BundleName): Promise<string> {
+  return bundle(join(here, '..', 'workflows', `${entries[name]}${extension}`), name === 'runs');
 }
 
 /** Bundles one entry file of workflows; `guarded` adds the interceptor by which a run says that it failed. */

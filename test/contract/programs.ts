@@ -17,6 +17,10 @@ const programs = {
   'nginx-light': () => onPath('nginx') !== undefined,
   openssl: () => onPath('openssl') !== undefined,
   ufw: () => onPath('ufw') !== undefined,
+  'docker-compose': () => onPath('docker-compose') !== undefined,
+  prometheus: () => onPath('promtool') !== undefined,
+  'prometheus-alertmanager': () => onPath('amtool') !== undefined,
+  systemd: () => onPath('systemd-analyze') !== undefined,
   iproute2: () => onPath('ip') !== undefined,
   /** No program: network namespaces are root's to make, and not in every container. */
   'the right to make a network namespace': () => process.getuid?.() === 0 && execaSync('unshare', ['--net', 'true'], { reject: false }).exitCode === 0,

@@ -1,0 +1,73 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Connection } from '@temporalio/client';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startTemporal, type TemporalServer } from '../../sandbox/servers/temporal.js';
+import { searchAttributes } from '../../src/domain/search-attributes.js';
+
+let folder: string;
+let temporal: TemporalServer;
+let connection: Connection;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'responder-setup-'));
+  temporal = await startTemporal({ folder, database: 'memory' });
+  connection = await Connection.connect({ address: temporal.address });
+});
+
+afterAll(async () => {
+  await connection?.close();
+  await temporal?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+function setup(args: string[], env: Record<string, string> = {}) {
+  const script = fileURLToPath(new URL('../../src/setup.ts', import.meta.url));
+  return execa(process.execPath, ['--import', 'tsx', script, ...args], {
+    env: { PATH: process.env['PATH'], HOME: folder, TEMPORAL_ADDRESS: temporal.address, ...env }, extendEnv: false, stdin: 'ignore', reject: false,
+  });
+}
+
+const namespaceOf = (namespace: string) => connection.workflowService.describeNamespace({ namespace });
+
+describe('the registering job', () => {
+  it('registers a namespace and everything that incidents are found by', async () => {
+    const { exitCode, stdout, stderr } = await setup(['--retention', '30'], { TEMPORAL_NAMESPACE: 'incidents-of-authos' });
+    expect(exitCode, stderr).toBe(0);
+    expect(stdout).toContain('namespace incidents-of-authos registered, closed incidents are kept 30 days');
+    const { config } = await namespaceOf('incidents-of-authos');
+    expect(Number(config?.workflowExecutionRetentionTtl?.seconds)).toBe(30 * 86_400);
+    const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace: 'incidents-of-authos' });
+    expect(Object.keys(customAttributes)).toEqual(expect.arrayContaining(Object.values(searchAttributes).map(({ name }) => name)));
+  });
+
+  it('changes nothing that is there, so it may run before every start', async () => {
+    await setup(['--retention', '60'], { TEMPORAL_NAMESPACE: 'kept' });
+    const { exitCode, stdout } = await setup(['--retention', '5'], { TEMPORAL_NAMESPACE: 'kept' });
+    expect(exitCode).toBe(0);
+    expect(stdout.split('\n')).toEqual(['namespace kept is there', 'search attributes are there']);
+    const { config } = await namespaceOf('kept');
+    expect(Number(config?.workflowExecutionRetentionTtl?.seconds)).toBe(60 * 86_400);
+  });
+
+  it('names a search attribute that is there with another type, and registers none', async () => {
+    await setup([], { TEMPORAL_NAMESPACE: 'taken' });
+    await connection.operatorService.removeSearchAttributes({ namespace: 'taken', searchAttributes: ['Target'] });
+    await expect.poll(() => connection.operatorService.addSearchAttributes({ namespace: 'taken', searchAttributes: { Target: 3 } }).then(() => true, String), { timeout: 30_000 }).toBe(true);
+    const { exitCode, stderr } = await setup([], { TEMPORAL_NAMESPACE: 'taken' });
+    expect(exitCode).toBe(1);
+    expect(stderr).toBe('the namespace taken has search attributes of ours with another type: Target is INDEXED_VALUE_TYPE_INT, not INDEXED_VALUE_TYPE_KEYWORD');
+  });
+
+  it.each([
+    [['--retention', 'long'], '--retention long is not a number of days from 1 to 9999'],
+    [['--retension', '9'], "Unknown option '--retension'"],
+  ])('refuses %j as usage', async (args, words) => {
+    const { exitCode, stderr } = await setup(args);
+    expect(stderr).toContain(words);
+    expect(exitCode).toBe(2);
+  });
+});
