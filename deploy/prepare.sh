@@ -1,16 +1,17 @@
 #!/bin/sh
 # Makes what one installation of docker-compose.yml needs: .env and deploy/secrets with fresh secrets, and responder.yaml. What is
-# there stays as it is, so it may run again. Then compose checks the whole. Needs openssl; prints no secret.
+# there stays as it is, so it may run again. Then compose checks the whole. Prints no secret.
 set -eu
 cd "$(dirname "$0")/.."
 umask 077
 
-fresh() { openssl rand -hex 24; }
+# Random bytes, as many as asked for, in hexadecimal.
+fresh() { od -An -v -N"$1" -tx1 /dev/urandom | tr -d ' \n'; }
 
 # The folder is closed to everybody else; a file is open, since a container reads it as a user of its own.
 mkdir -p deploy/secrets
 if [ ! -s deploy/secrets/alertmanager-token ]; then
-  fresh >deploy/secrets/alertmanager-token
+  fresh 24 >deploy/secrets/alertmanager-token
   chmod 644 deploy/secrets/alertmanager-token
   echo 'deploy/secrets/alertmanager-token: made'
 fi
@@ -18,9 +19,9 @@ fi
 touch .env
 # Begins the names of containers and volumes, whatever this folder is called.
 grep -q '^COMPOSE_PROJECT_NAME=.' .env || echo 'COMPOSE_PROJECT_NAME=authos-responder' >>.env
-for name in TEMPORAL_DB_PASSWORD OPS_PRIMARY_TOKEN OPS_SECONDARY_TOKEN MONITORING_TOKEN; do
+for name in TEMPORAL_DB_PASSWORD OPS_PRIMARY_TOKEN OPS_SECONDARY_TOKEN MONITORING_TOKEN PAYLOAD_KEY; do
   if ! grep -q "^$name=." .env; then
-    printf '%s=%s\n' "$name" "$(fresh)" >>.env
+    printf '%s=%s\n' "$name" "$(fresh 32)" >>.env
     echo ".env: $name made"
   fi
 done

@@ -63,6 +63,7 @@ export interface Config {
   /** Folder of the signing key and the reports. Absolute. */
   state: string;
   signingKey?: Secret;
+  encryption: ParsedSections['encryption'];
   links: ParsedSections['links'];
   log: ParsedSections['log'];
 }
@@ -166,6 +167,7 @@ function assembled(parsed: ParsedSections, temporal: Config['temporal'], folder:
     automation: parsed.automation,
     state: resolve(folder, parsed.state),
     ...(parsed.signingKey && { signingKey: parsed.signingKey }),
+    encryption: parsed.encryption,
     links: parsed.links,
     log: parsed.log,
   };

@@ -251,6 +251,12 @@ export function sections(env: Environment) {
     signingKey: secret
       .refine((value) => /^[0-9a-f]{64}$/i.test(value.reveal()), 'must be an Ed25519 seed: 64 hexadecimal digits')
       .optional(),
+    /** Keys of the payloads in Temporal's database: the first encrypts, all of them open. */
+    encryption: z
+      .strictObject({
+        keys: z.array(secret.refine((value) => /^[0-9a-f]{64}$/i.test(value.reveal()), 'must be an AES-256 key: 64 hexadecimal digits')).default([]),
+      })
+      .prefault({}),
     links: z
       .strictObject({ console: webUrl.default('http://127.0.0.1:8080'), temporalUi: webUrl.default('http://127.0.0.1:8233') })
       .prefault({}),

@@ -7,7 +7,7 @@ import type { Incidents, Reports } from './incidents.js';
 
 /** What the HTTP server is built from. */
 export interface ServerParts {
-  config: Pick<Config, 'people' | 'sources' | 'http'> & Inventory;
+  config: Pick<Config, 'people' | 'sources' | 'http' | 'encryption' | 'links'> & Inventory;
   runbooks: readonly PlainRunbook[];
   incidents: Incidents;
   reports: Reports;

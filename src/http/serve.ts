@@ -8,6 +8,7 @@ import type { Config } from '../config.js';
 import { createMetrics } from '../metrics.js';
 import { buildServer } from './build-server.js';
 import { lazyConnection } from '../lazy-connection.js';
+import { dataConverterOf } from '../payloads/encryption.js';
 import type { Reports } from './incidents.js';
 import { temporalIncidents } from './temporal-incidents.js';
 
@@ -39,7 +40,8 @@ export async function serve({
 }): Promise<Serving> {
   const seed = await signingSeed(config);
   const temporal = lazyConnection(config.temporal.connection());
-  const client = new Client({ connection: temporal.connection, namespace: config.temporal.namespace });
+  const dataConverter = dataConverterOf(config.encryption.keys);
+  const client = new Client({ connection: temporal.connection, namespace: config.temporal.namespace, ...(dataConverter && { dataConverter }) });
   const folder = reportsFolder(config);
   const reports: Reports = { read: (id, format) => readReport(folder, id, format), since: (moment) => reportsSince(folder, moment) };
   const incidents = temporalIncidents({ client, config, seed, reports });

@@ -11,13 +11,15 @@ import { heartbeating } from './heartbeat.js';
 export interface WorkerParts {
   connection: NativeConnection;
   namespace: string;
+  /** How payloads are written; the SDK's own way without it. */
+  dataConverter?: WorkerOptions['dataConverter'];
 }
 
 /** Longer than the longest step that must not be cut off; compose and systemd wait longer still. */
 const shutdownGraceTime = '2 minutes';
 
-function common({ connection, namespace }: WorkerParts): Pick<WorkerOptions, 'connection' | 'namespace' | 'shutdownGraceTime' | 'interceptors'> {
-  return { connection, namespace, shutdownGraceTime, interceptors: { activity: [heartbeating] } };
+function common({ connection, namespace, dataConverter }: WorkerParts): Pick<WorkerOptions, 'connection' | 'namespace' | 'dataConverter' | 'shutdownGraceTime' | 'interceptors'> {
+  return { connection, namespace, ...(dataConverter && { dataConverter }), shutdownGraceTime, interceptors: { activity: [heartbeating] } };
 }
 
 /** Incidents, locks, undos and modes: small, and first in line for the machine. */

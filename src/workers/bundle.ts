@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode } from '@temporalio/worker';
+import { encodedFailures } from '../payloads/encryption.js';
 
 /** `incidents` holds what pages people, `runs` the runbooks: apart, so that a broken runbook can't stop a page. */
 export type BundleName = 'incidents' | 'runs';
@@ -18,30 +19,39 @@ const project = join(here, '..', '..');
  * Path of the bundle of workflow code. Built once for each state of the sources (1–4 s) and kept in `.cache/bundles`; an
  * image ships them in `bundles/` and never builds. Safe to call from several processes at once.
  */
-export async function workflowBundle(name: BundleName): Promise<{ codePath: string }> {
-  const shipped = join(project, 'bundles', `${name}.js`);
+export async function workflowBundle(name: BundleName, failures: FailureMessages = 'plain'): Promise<{ codePath: string }> {
+  const shipped = join(project, 'bundles', bundleFile(name, failures));
   if (existsSync(shipped)) return { codePath: shipped };
   const folder = join(process.env['RESPONDER_CACHE_DIR'] ?? join(project, '.cache'), 'bundles');
-  const codePath = join(folder, `${name}-${await fingerprintOfSources()}.js`);
+  const codePath = join(folder, `${await fingerprintOfSources()}-${bundleFile(name, failures)}`);
   if (!existsSync(codePath)) {
     await mkdir(folder, { recursive: true });
     const partial = `${codePath}.${process.pid}`;
-    await writeFile(partial, await bundleOf(name));
+    await writeFile(partial, await bundleOf(name, failures));
     await rename(partial, codePath);
   }
   return { codePath };
 }
 
+/** Whether messages of failures in workflow code go through the codec: with `encryption` of the config they must. */
+export type FailureMessages = 'plain' | 'encoded';
+
+/** Name of the file that an image ships a bundle in. */
+export function bundleFile(name: BundleName, failures: FailureMessages): string {
+  return failures === 'encoded' ? `${name}-encoded.js` : `${name}.js`;
+}
+
 /** The code of one of our bundles, built anew. */
-export function bundleOf(name: BundleName): Promise<string> {
-  return bundle(join(here, '..', 'workflows', `${entries[name]}${extension}`), name === 'runs');
+export function bundleOf(name: BundleName, failures: FailureMessages): Promise<string> {
+  return bundle(join(here, '..', 'workflows', `${entries[name]}${extension}`), name === 'runs', failures);
 }
 
 /** Bundles one entry file of workflows; `guarded` adds the interceptor by which a run says that it failed. */
-export async function bundle(workflowsPath: string, guarded: boolean): Promise<string> {
+export async function bundle(workflowsPath: string, guarded: boolean, failures: FailureMessages = 'plain'): Promise<string> {
   const { code } = await bundleWorkflowCode({
     workflowsPath,
     workflowInterceptorModules: guarded ? [join(here, '..', 'workflows', `interceptors${extension}`)] : [],
+    ...(failures === 'encoded' && { failureConverterPath: encodedFailures }),
     logger: quiet,
     webpackConfigHook: (config) => ({
       ...config,

@@ -154,5 +154,5 @@ function secretsOf(config: Config): string[] {
   const people = Object.values(config.people).flatMap(({ token }) => (token ? [token] : []));
   const sources = Object.values(config.sources).map(({ token }) => token);
   const mail = config.channels.email?.password ? [config.channels.email.password] : [];
-  return [...environments, ...people, ...sources, ...mail].map((secret) => secret.reveal());
+  return [...environments, ...people, ...sources, ...mail, ...config.encryption.keys].map((secret) => secret.reveal());
 }

@@ -12,6 +12,7 @@ import { runbooks } from '../catalogue.js';
 import type { Config } from '../config.js';
 import { holders } from '../domain/roster.js';
 import { lazyConnection } from '../lazy-connection.js';
+import { dataConverterOf } from '../payloads/encryption.js';
 import { reportsFolder } from '../http/serve.js';
 import { workflowBundle } from './bundle.js';
 import { hostWorker, incidentWorker, pageWorker, runWorker, type WorkerParts } from './build.js';
@@ -45,9 +46,10 @@ export async function connect(config: Config): Promise<Connections> {
     throw new TemporalUnreachable(`Temporal can't be reached at ${address}: ${why}. TEMPORAL_ADDRESS, TEMPORAL_PROFILE or temporal.address of the config says where it is.`, { cause: error });
   });
   const { connection, close } = lazyConnection(config.temporal.connection());
+  const dataConverter = dataConverterOf(config.encryption.keys);
   return {
-    worker: { connection: native, namespace },
-    client: new Client({ connection, namespace }),
+    worker: { connection: native, namespace, ...(dataConverter && { dataConverter }) },
+    client: new Client({ connection, namespace, ...(dataConverter && { dataConverter }) }),
     async close() {
       await close();
       await native.close();
@@ -58,17 +60,18 @@ export async function connect(config: Config): Promise<Connections> {
 /** The workers of one role, ready to run. */
 export async function workersOf(role: WorkerRole, { config, logger, metrics }: RoleParts, { worker, client }: Connections): Promise<Worker[]> {
   const control = controlActivities({ client });
+  const failures = worker.dataConverter ? 'encoded' : 'plain';
   if (role === 'incidents') {
     const pages = pageActivities({ ...pageParts(config, logger), metrics });
     const reports = reportActivities({ folder: reportsFolder(config) });
     const neighbours = neighbourActivities({ client });
     const { bar, holdRisky, letIn } = control;
     return Promise.all([
-      workflowBundle('incidents').then((bundle) => incidentWorker(worker, bundle, neighbours)),
+      workflowBundle('incidents', failures).then((bundle) => incidentWorker(worker, bundle, neighbours)),
       pageWorker(worker, { ...pages, ...reports, ...neighbours, bar, holdRisky, letIn }),
     ]);
   }
-  if (role === 'runs') return [await runWorker(worker, await workflowBundle('runs'), { ...control, ...openingActivities({ client, config, runbooks }) })];
+  if (role === 'runs') return [await runWorker(worker, await workflowBundle('runs', failures), { ...control, ...openingActivities({ client, config, runbooks }) })];
   return [await hostWorker(worker, role.slice('host:'.length), activitiesOfHost(config))];
 }
 

@@ -10,7 +10,7 @@ import { type Composition, composition, interpolated, prepared, variablesOf } fr
 import { describeWith } from './programs.js';
 
 const project = fileURLToPath(new URL('../../', import.meta.url));
-const required = ['TEMPORAL_DB_PASSWORD', 'OPS_PRIMARY_TOKEN', 'OPS_SECONDARY_TOKEN', 'MONITORING_TOKEN', 'ALERTMANAGER_TOKEN_FILE'];
+const required = ['TEMPORAL_DB_PASSWORD', 'OPS_PRIMARY_TOKEN', 'OPS_SECONDARY_TOKEN', 'MONITORING_TOKEN', 'PAYLOAD_KEY', 'ALERTMANAGER_TOKEN_FILE'];
 const ours = ['setup', 'server', 'incidents', 'runs'];
 
 let folder: string;
@@ -41,7 +41,7 @@ describeWith(['docker-compose'], 'docker-compose.yml', () => {
     const again = await said('sh', ['deploy/prepare.sh'], { cwd: site });
     expect(again.exitCode, again.all).toBe(0);
     expect(await readFile(join(site, '.env'), 'utf8')).toBe(before);
-    for (const secret of Object.values(await variablesOf(join(site, '.env'))).filter((value) => /^[0-9a-f]{48}$/.test(value))) expect(again.all).not.toContain(secret);
+    for (const secret of Object.values(await variablesOf(join(site, '.env'))).filter((value) => /^[0-9a-f]{64}$/.test(value))) expect(again.all).not.toContain(secret);
     expect((await stat(join(site, '.env'))).mode & 0o777).toBe(0o600);
     expect((await stat(join(site, 'deploy/secrets'))).mode & 0o777).toBe(0o700);
   });

@@ -56,13 +56,15 @@ export function remembering(overrides: Partial<Incidents> = {}): { incidents: In
 async function* noReports(): ReturnType<Reports['since']> {}
 
 /** The real server on a free port of the loopback. `log` holds the lines it wrote. */
-export async function served(incidents: Incidents, http: { bodyLimit?: number; requestsPerMinute?: number } = {}, since: Reports['since'] = noReports) {
+export async function served(incidents: Incidents, http: { bodyLimit?: number; requestsPerMinute?: number } = {}, since: Reports['since'] = noReports, keys: Secret[] = []) {
   const log: string[] = [];
   const app: FastifyInstance = await buildServer({
     config: {
       ...inventory,
       people: { alice: { id: 'alice', name: 'Alice', contacts: [{ email: 'alice@example.com' }], token: new Secret(tokens.alice) } },
       sources: { monitoring: { token: new Secret(tokens.monitoring) } },
+      encryption: { keys },
+      links: { console: 'http://127.0.0.1:8080', temporalUi: 'http://127.0.0.1:8233' },
       http: { host: '127.0.0.1', port: 0, bodyLimit: 1_048_576, requestsPerMinute: 10_000, ...http },
     },
     runbooks: runbooks.map((runbook) => ({ ...runbook, diagnose: [], resolve: [] })),
