@@ -1,0 +1,211 @@
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { type Mailbox, startMailbox } from '../../sandbox/servers/mailbox.js';
+import { onPort } from '../../sandbox/servers/ports.js';
+import { type OwnedProcess, plainEnvironment, startOwned } from '../../sandbox/servers/processes.js';
+import { startTemporal, type TemporalServer } from '../../sandbox/servers/temporal.js';
+import { type Composition, composition, interpolated, prepared, variablesOf } from '../support/compose.js';
+
+/*
+ * What `docker compose up` would start, without containers: the files that the Dockerfile copies, its entry point, and the
+ * commands, variables, health checks and order of docker-compose.yml. Temporal's dev server stands in for Temporal on
+ * PostgreSQL, the sandbox's mailbox for the mail catcher. Addresses and folders of containers become ones of this machine.
+ */
+const project = fileURLToPath(new URL('../../', import.meta.url));
+const hosts = Array.from({ length: 18 }, (_, index) => `app-${index + 1}`);
+
+let folder: string;
+let image: string;
+let compose: Composition;
+let variables: Record<string, string>;
+let temporal: TemporalServer;
+let mailbox: Mailbox;
+let entrypoint: string[];
+/** What an address or path of a container is here. */
+let here: [string, string][];
+const ports: Record<string, number> = {};
+const running: Record<string, OwnedProcess> = {};
+/** Services in the order in which they were ready, or had ended well. */
+const order: string[] = [];
+
+const there = (text: string): string => here.reduce((result, [from, to]) => result.replaceAll(from, to), text);
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'responder-compose-'));
+  const site = join(folder, 'site');
+  // Whether compose takes it is for test/contract; here only its files are needed, and compose may be missing.
+  await prepared(site);
+  variables = await variablesOf(join(site, '.env'));
+  compose = await composition();
+  image = join(folder, 'image');
+  await buildImage();
+  [temporal, mailbox] = await Promise.all([startTemporal({ folder: join(folder, 'temporal'), database: 'file' }), startMailbox()]);
+  for (const name of ['server', 'incidents', 'runs']) ports[name] = await onPort(undefined, name, async (port) => port);
+  const configFile = join(folder, 'responder.yaml');
+  here = [
+    ['temporal:7233', temporal.address],
+    ['/etc/authos-responder/responder.yaml', configFile],
+    ['/var/lib/authos-responder', join(folder, 'state')],
+    ['/run/secrets/alertmanager-token', join(site, 'deploy/secrets/alertmanager-token')],
+  ];
+  const config = parse(there(await readFile(join(site, 'responder.yaml'), 'utf8'))) as Record<string, unknown> & { hosts: Record<string, object> };
+  const [host] = Object.values(config.hosts);
+  await writeFile(
+    configFile,
+    stringify({
+      ...config,
+      hosts: Object.fromEntries(hosts.map((name) => [name, host])),
+      channels: { email: { host: '127.0.0.1', port: mailbox.port } },
+      http: { host: '127.0.0.1', port: ports['server'] },
+    }),
+  );
+  for (const name of inOrder()) await up(name);
+});
+
+afterAll(async () => {
+  await Promise.all(Object.values(running).map((child) => child.stop()));
+  await mailbox?.close();
+  await temporal?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** What the Dockerfile copies from here, with bundles built from the copy alone. */
+async function buildImage(): Promise<void> {
+  const dockerfile = await readFile(join(project, 'Dockerfile'), 'utf8');
+  const final = dockerfile.slice(dockerfile.lastIndexOf('\nFROM '));
+  entrypoint = JSON.parse(/^ENTRYPOINT (\[.*\])$/m.exec(final)?.[1] ?? '[]') as string[];
+  await mkdir(image, { recursive: true });
+  await symlink(join(project, 'node_modules'), join(image, 'node_modules'));
+  const copied = [...final.matchAll(/^COPY (?!--from)(.*) (\S+)$/gm)].flatMap(([, sources]) => (sources ?? '').split(' '));
+  for (const name of [...copied, 'scripts/bundles.ts']) await cp(join(project, name), join(image, name), { recursive: true });
+  await execa(process.execPath, ['--import', 'tsx', 'scripts/bundles.ts'], { cwd: image, stdin: 'ignore' });
+}
+
+function inOrder(): string[] {
+  const result: string[] = [];
+  const visit = (name: string): void => {
+    for (const needed of Object.keys(compose.services[name]?.depends_on ?? {})) visit(needed);
+    if (!result.includes(name)) result.push(name);
+  };
+  for (const name of ['server', 'incidents', 'runs']) visit(name);
+  return result;
+}
+
+/** Starts a service once what it waits for is so; resolves when it is healthy itself, or has ended well. */
+async function up(name: string): Promise<void> {
+  const { depends_on = {}, command = [], environment = {}, image: tag } = compose.services[name] ?? {};
+  for (const needed of Object.keys(depends_on)) expect(order, `${name} waits for ${needed}`).toContain(needed);
+  if (tag?.startsWith('authos-responder:')) {
+    // Both workers listen on one port, each in its own container.
+    const [file = '', ...args] = [...entrypoint, ...command];
+    const env = { ...plainEnvironment(), ...mapped(environment), ...(ports[name] && name !== 'server' ? { RESPONDER_METRICS_PORT: `${ports[name]}`, RESPONDER_METRICS_HOST: '127.0.0.1' } : {}) };
+    const child = await startOwned({ name, file: file === 'node' ? process.execPath : file, args, folder: image, logFile: join(folder, `${name}.log`), env });
+    if (command[0] === 'src/setup.ts') expect(await child.exited, await child.lastWords()).toBe('exited with 0');
+    else {
+      running[name] = child;
+      await healthy(name);
+    }
+  }
+  order.push(name);
+}
+
+const mapped = (environment: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(Object.entries(environment).map(([key, value]) => [key, there(interpolated(value, variables))]));
+
+/** The health check of docker-compose.yml, until it holds. */
+async function healthy(name: string): Promise<void> {
+  const [kind, program, ...args] = compose.services[name]?.healthcheck?.test ?? [];
+  expect([kind, program]).toEqual(['CMD', 'node']);
+  const at = args.map((arg) => arg.replace(/127\.0\.0\.1:\d+/, `127.0.0.1:${ports[name]}`));
+  await until(`${name} is healthy`, async () => (await execa(process.execPath, at, { cwd: image, reject: false, stdin: 'ignore' })).exitCode === 0);
+}
+
+async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (const giveUpAt = Date.now() + 90_000; Date.now() < giveUpAt; await delay(100)) if (await holds()) return;
+  throw new Error(`not so in time: ${what}`);
+}
+
+const call = (path: string, token: string | undefined, body?: object): Promise<Response> =>
+  fetch(`http://127.0.0.1:${ports['server']}${path}`, {
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    ...(body && { method: 'POST', body: JSON.stringify(body) }),
+    signal: AbortSignal.timeout(10_000),
+  });
+
+/** Sends a disk's alert as Alertmanager does: again, until it is accepted. Answers the incident's workflow id. */
+async function alertOf(host: string): Promise<string> {
+  const token = await readFile(there('/run/secrets/alertmanager-token'), 'utf8');
+  const labels = { alertname: 'DiskSpaceCritical', host, mountpoint: '/', severity: 'critical' };
+  const body = { version: '4', alerts: [{ status: 'firing', labels, annotations: { summary: 'Disk full' }, startsAt: new Date().toISOString() }] };
+  let workflowId = '';
+  await until(`the alert of ${host} is accepted`, async () => {
+    const response = await call('/alerts/alertmanager', token, body).catch(() => undefined);
+    if (response?.status !== 202) return false;
+    const [accepted] = ((await response.json()) as { alerts: { workflowId: string }[] }).alerts;
+    workflowId = accepted?.workflowId ?? '';
+    return true;
+  });
+  return workflowId;
+}
+
+/** First pages to the Primary about a host. */
+const pagesAbout = (host: string): number =>
+  mailbox.messages.filter(({ subject, to }) => to.includes('ops-primary@example.com') && subject.endsWith(` on ${host}:/ – Level 1`)).length;
+
+describe('the processes of docker-compose.yml', () => {
+  it('start in its order and are ready', async () => {
+    expect(order.slice(0, 4)).toEqual(['postgres', 'temporal-schema', 'temporal', 'setup']);
+    const ready = await call('/readyz', undefined);
+    expect(ready.status, await ready.text()).toBe(200);
+    for (const name of ['incidents', 'runs']) expect(await running[name]?.lastWords()).toContain('workers run');
+  });
+
+  it.each(['server', 'incidents', 'runs'].map((name, index) => ({ name, of: hosts.slice(index * 6, index * 6 + 6) })))(
+    'lose no alert, page or run when $name is stopped and started under load',
+    async ({ name, of }) => {
+      const sending = (async () => {
+        const ids: string[] = [];
+        for (const host of of) ids.push(await alertOf(host));
+        return ids;
+      })();
+      // In the midst of them: some are paged, others on their way, the rest not yet sent.
+      await until('the first page', () => pagesAbout(of[0] ?? '') > 0);
+      const child = running[name];
+      process.kill(child?.pid ?? 0, 'SIGTERM');
+      expect(await child?.exited).toBe('exited with 0');
+      await up(name);
+      const ids = await sending;
+      expect(new Set(ids).size).toBe(of.length);
+      await until('a page about each host', () => of.every((host) => pagesAbout(host) > 0));
+      expect(of.map((host) => [host, pagesAbout(host)])).toEqual(of.map((host) => [host, 1]));
+
+      const connection = await Connection.connect({ address: temporal.address });
+      try {
+        const client = new Client({ connection, namespace: 'authos-responder' });
+        for (const id of ids) {
+          const { view: { incident } } = (await (await call(`/api/incidents/${encodeURIComponent(id)}`, variables['OPS_PRIMARY_TOKEN'])).json()) as { view: { incident: { id: string } } };
+          // Its first step is on a host without a worker: what shows that the run got that far is the activity that waits for one.
+          await until(`the run of ${id} goes on`, () => client.workflow.getHandle(`${incident.id}/run/1`).describe().then(({ historyLength }) => historyLength > 4, () => false));
+        }
+      } finally {
+        await connection.close();
+      }
+    },
+  );
+
+  it('leave nothing of an alert, an address or a message readable in the database of Temporal', async () => {
+    const database = join(folder, 'temporal');
+    const kept = Buffer.concat(await Promise.all((await readdir(database)).filter((name) => name.startsWith('temporal.db')).map((name) => readFile(join(database, name)))));
+    // A search attribute is readable by design, so what is searched is there.
+    expect(kept.includes('diskSpaceCritical')).toBe(true);
+    const secrets = Object.entries(variables).flatMap(([name, value]) => (/TOKEN$|KEY$/.test(name) ? [value] : []));
+    for (const text of [...secrets, 'Disk full', 'DiskSpaceCritical', 'ops-primary@example.com', '@example.com']) expect(kept.includes(text), text).toBe(false);
+  });
+});
