@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { parsedBody } from './format.js';
-import type { AlertFormat, ParsedAlert } from './format.js';
-import { severityOf } from './severity.js';
-import { alertsAtMost, cleanLabels, limits, line, paragraphs } from './text.js';
+import type { AlertFormat } from './format.js';
+import { labelledAlert } from './labelled.js';
+import { alertsAtMost } from './text.js';
 
 const texts = z.record(z.string(), z.string());
 
-const alert = z.object({
+const alert = z.looseObject({
   status: z.enum(['firing', 'resolved']),
   labels: texts,
   annotations: texts.default({}),
@@ -26,19 +26,5 @@ const schema = z.object({
 export const alertmanager: AlertFormat = {
   name: 'alertmanager',
   schema,
-  parse: (body) => parsedBody('Alertmanager', schema, body).alerts.map(parsedAlert),
+  parse: (body) => parsedBody('Alertmanager', schema, body).alerts.map(({ status, labels, annotations, startsAt, ...rest }) => labelledAlert({ status, labels, annotations, startsAt, rest })),
 };
-
-function parsedAlert({ status, labels, annotations, startsAt }: z.output<typeof alert>): ParsedAlert {
-  const severity = severityOf(labels.severity);
-  return {
-    status,
-    ...(labels.runbook && { runbook: line(labels.runbook, limits.labelName) }),
-    ...(labels.target && { target: line(labels.target, limits.labelValue) }),
-    ...(severity && { severity }),
-    title: line(annotations.summary || annotations.title || labels.alertname || 'Alert without a name', limits.title),
-    description: paragraphs(annotations.description || annotations.message || '', limits.description),
-    labels: cleanLabels(labels),
-    startsAt,
-  };
-}

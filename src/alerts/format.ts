@@ -20,10 +20,17 @@ export interface ParsedAlert {
 export interface AlertFormat {
   /** Last part of its route, and the `source` of its alerts. */
   readonly name: string;
+  /** Its route, where the sender chooses that; else /alerts/<name>. */
+  readonly path?: string;
+  /** Media types of the body that it takes besides application/json. */
+  readonly contentTypes?: readonly string[];
   /** The body it takes, for validation and the API's description. */
   readonly schema: z.ZodType;
-  /** The alerts of a body, at least one. Throws AlertFormatError if it does not match the schema. */
-  parse(body: unknown): ParsedAlert[];
+  /**
+   * The alerts of a body; none if it says nothing that is to be acted on. `at` is the present, in ms since the epoch. Throws
+   * AlertFormatError if it does not match the schema.
+   */
+  parse(body: unknown, at?: number): ParsedAlert[];
 }
 
 /** A body that is no alert. The message names each wrong field and never repeats what was sent. */

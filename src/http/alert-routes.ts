@@ -1,3 +1,4 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { AlertFormat } from '../alerts/format.js';
@@ -5,6 +6,7 @@ import { formats } from '../alerts/formats.js';
 import { own } from '../alerts/own.js';
 import { route } from '../alerts/routing.js';
 import type { RoutedAlert } from '../alerts/routing.js';
+import { ApiError } from './errors.js';
 import type { AcceptedAlert } from './incidents.js';
 import type { ServerParts } from './parts.js';
 import type { Doors } from './tokens.js';
@@ -26,18 +28,20 @@ export function alertRoutes(parts: ServerParts, doors: Doors): FastifyPluginAsyn
   const { runbooks, config } = parts;
   return async (app) => {
     app.addHook('preParsing', doors.forSources);
+    takeJsonAs(app, formats.flatMap(({ contentTypes = [] }) => contentTypes));
     for (const format of formats) {
       app.post(
-        format === own ? '/alerts' : `/alerts/${format.name}`,
+        pathOf(format),
         {
           schema: { tags: ['alerts'], body: format.schema, response: { 202: acceptedAlerts } },
           // The format itself validates: its errors name the field and never repeat what was sent.
           validatorCompiler: () => (value) => ({ value }),
+          preValidation: (request) => refuseForeignType(request, format),
         },
         async (request, reply) => {
           const acceptedAt = Date.now();
           const context = { runbooks, inventory: config, source: sourceOf(format, request.caller), acceptedAt };
-          const routed = format.parse(request.body).map((parsed) => route(parsed, context));
+          const routed = format.parse(request.body, acceptedAt).map((parsed) => route(parsed, context));
           return reply.code(202).send({ alerts: await acceptAll(routed, parts) });
         },
       );
@@ -45,8 +49,24 @@ export function alertRoutes(parts: ServerParts, doors: Doors): FastifyPluginAsyn
   };
 }
 
+function pathOf(format: AlertFormat): string {
+  return format === own ? '/alerts' : (format.path ?? `/alerts/${format.name}`);
+}
+
 function sourceOf(format: AlertFormat, caller: string): string {
   return caller === format.name ? caller : `${format.name} (${caller})`;
+}
+
+/** Bodies of these media types are JSON too; a route refuses those that are not of its format. */
+function takeJsonAs(app: FastifyInstance, contentTypes: string[]): void {
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  for (const type of new Set(contentTypes)) app.addContentTypeParser(type, { parseAs: 'string' }, parseJson);
+}
+
+async function refuseForeignType({ headers }: FastifyRequest, { contentTypes = [] }: AlertFormat): Promise<void> {
+  const type = headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? '';
+  const taken = ['application/json', ...contentTypes];
+  if (!taken.includes(type)) throw new ApiError('unsupported_media_type', `the body must be ${taken.join(' or ')}`);
 }
 
 const atOnce = 16;
