@@ -11,3 +11,8 @@ import { uptimeKuma } from './uptime-kuma.js';
 
 /** The formats that the server takes: `own` at POST /alerts, each other one at its path, else POST /alerts/<name>. */
 export const formats: readonly AlertFormat[] = [own, alertmanager, grafana, prometheus, authos, cloudwatch, uptimeKuma, sentry, cloudEvents];
+
+/** The format of that name; our own without one. Undefined if there is none. */
+export function formatNamed(name: string | undefined): AlertFormat | undefined {
+  return name === undefined ? own : formats.find((format) => format.name === name);
+}

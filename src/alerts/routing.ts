@@ -3,6 +3,7 @@ import type { Place } from '../domain/place.js';
 import type { Ladder, Runbook } from '../domain/runbook.js';
 import type { Severity } from '../domain/severity.js';
 import type { ParsedAlert } from './format.js';
+import { ruleFor } from './rules.js';
 import { locate } from './targets.js';
 import type { Inventory } from './targets.js';
 import { limits } from './text.js';
@@ -13,6 +14,8 @@ export interface RoutedAlert {
   place: Place;
   runbook: Runbook;
   ladder: Ladder;
+  /** Why this runbook, in words. */
+  because: string;
 }
 
 export interface RoutingContext {
@@ -29,22 +32,6 @@ export interface RoutingContext {
 /** The runbook for an alert that fits no other. */
 export const fallback = 'generalTroubleshooting';
 
-/** Names under which monitoring systems report a runbook's trigger, in the order in which they are tried; the first match counts. */
-const rules: readonly { alertname: RegExp; runbook: string }[] = [
-  { alertname: /^DiskSpaceCritical$/i, runbook: 'diskSpaceCritical' },
-  { alertname: /^(?:Node|Host)?File-?system/i, runbook: 'diskSpaceCritical' }, // node_exporter's mixin: NodeFilesystemAlmostOutOfSpace …
-  { alertname: /Disk/i, runbook: 'diskSpaceCritical' },
-  { alertname: /Postgres|Database|^Pg[A-Z_]|MaxConnections|TooManyConnections/i, runbook: 'databaseConnectionFailures' },
-  { alertname: /(?:^|[^p])Cache|Redis|Valkey/i, runbook: 'cacheSystemFailure' }, // not OPcache
-  { alertname: /OAuth|Passport|TokenGeneration/i, runbook: 'oauthSystemFailure' },
-  { alertname: /SSL|TLS|Certificate|CertExpir/i, runbook: 'sslCertificateExpiry' }, // blackbox_exporter's SSLCertExpiringSoon …
-  { alertname: /Web-?_?hook/i, runbook: 'webhookDeliveryFailures' },
-  { alertname: /Queue|Failed-?_?Jobs|Jobs-?_?Failed|Horizon/i, runbook: 'failedQueueJobs' },
-  { alertname: /Brute-?_?Force|Failed-?_?(?:Login|Auth)|(?:Login|(?<!O)Auth\w*)-?_?Fail|Suspicious-?_?(?:Login|Ip)|Credential-?_?Stuffing/i, runbook: 'bruteForceAttack' },
-  { alertname: /Error-?_?Rate|HighErrors|TooManyErrors|CriticalErrors|5xx/i, runbook: 'highErrorRate' },
-  { alertname: /Response-?_?Time|Latency|SlowQuer|SlowRequests|SlowResponse/i, runbook: 'highApiResponseTimes' },
-];
-
 /**
  * Which incident an alert belongs to. No alert is dropped: one that fits no runbook, or asks for one that does not exist,
  * goes to generalTroubleshooting, with a label `responder_note` that says so. Throws an Error only if that runbook is missing.
@@ -52,8 +39,9 @@ const rules: readonly { alertname: RegExp; runbook: string }[] = [
 export function route(parsed: ParsedAlert, { runbooks, inventory, source, acceptedAt, byHand }: RoutingContext): RoutedAlert {
   const asked = parsed.runbook ?? parsed.labels.runbook;
   const byName = runbooks.find(({ type }) => type === asked);
-  const rule = asked === undefined ? rules.find(({ alertname }) => alertname.test(parsed.labels.alertname ?? '')) : undefined;
-  const runbook = byName ?? runbooks.find(({ type }) => type === rule?.runbook) ?? runbooks.find(({ type }) => type === fallback);
+  const matched = asked === undefined ? ruleFor(parsed.labels.alertname ?? '') : undefined;
+  const byRule = runbooks.find(({ type }) => type === matched?.rule.runbook);
+  const runbook = byName ?? byRule ?? runbooks.find(({ type }) => type === fallback);
   if (!runbook) throw new Error(`the list of runbooks has no ${fallback}`);
 
   const { target, labels } = parsed;
@@ -72,7 +60,14 @@ export function route(parsed: ParsedAlert, { runbooks, inventory, source, accept
     ...(parsed.startsAt !== undefined && { startsAt: parsed.startsAt }),
     acceptedAt,
   };
-  return { alert, place, runbook, ladder: ladderFor(runbook, severity, isCriticalWebhook(place, inventory)) };
+  const because = byName
+    ? 'the alert asks for it by name'
+    : asked !== undefined
+      ? 'the alert asks for a runbook that does not exist'
+      : matched && byRule
+        ? `rule ${matched.number}: its name matches ${matched.rule.alertname.source} (${matched.rule.names})`
+        : 'no rule fits its name';
+  return { alert, place, runbook, ladder: ladderFor(runbook, severity, isCriticalWebhook(place, inventory)), because };
 }
 
 // A runbook's severity is part of its text: a label may not turn a page at night into one that waits for quiet hours to end.

@@ -70,6 +70,30 @@ export function addAlert(program: Command, connect: Connect): void {
     });
 }
 
+/** `responder route`: where the alerts of a file would go, and why. */
+export function addRoute(program: Command, connect: Connect): void {
+  program
+    .command('route')
+    .description('say which runbook and target the alerts of a file would go to, and why; opens nothing')
+    .argument('<file>', "JSON as a monitor sends it; - is the standard input")
+    .option('--format <name>', 'its format, if it is not our own, such as alertmanager')
+    .addHelpText('after', examples('route captured.json --format alertmanager', 'route alert.json'))
+    .action(async (file: string, { format }: { format?: string }, command: Command) => {
+      const cli = connect(command);
+      const alerts = await cli.api.route(jsonOf(await cli.input(file), file === '-' ? 'the standard input' : file), format);
+      cli.out.result({ alerts }, () => {
+        if (alerts.length === 0) return 'The server found no alert in it.';
+        const rows = alerts.map((alert) => [
+          oneLine(alert.title),
+          oneLine(alert.status),
+          oneLine(`${alert.runbook}/${alert.target}`) + (alert.targetIsClear ? '' : ' (not clear: only observes)'),
+          oneLine(alert.because),
+        ]);
+        return table(['alert', 'status', 'runbook/target', 'because'], rows, cli.out.ink);
+      });
+    });
+}
+
 async function alertBody(cli: Cli, { file, format, ...alert }: AlertFlags): Promise<unknown> {
   const byFlags = Object.keys(alert).length > 0;
   if (file === undefined && byFlags) {

@@ -38,6 +38,17 @@ export interface AcceptedAlert {
   state: 'opened' | 'joined' | 'queued' | 'ignored';
 }
 
+/** Where one alert would go. */
+export interface RoutedLine {
+  title: string;
+  status: string;
+  runbook: string;
+  target: string;
+  targetIsClear: boolean;
+  severity: string;
+  because: string;
+}
+
 interface Recorded {
   recorded: 'applied' | 'queued';
   said: string;
@@ -50,6 +61,8 @@ export interface Api {
   open(request: { runbook: string; target?: string; title: string; severity?: string }): Promise<AcceptedAlert[]>;
   /** Sends an alert's JSON as it is. A repeat joins the incident that the first one opened. */
   alert(body: unknown, format?: string): Promise<AcceptedAlert[]>;
+  /** Where the alerts of a body would go. Opens nothing. */
+  route(body: unknown, format?: string): Promise<RoutedLine[]>;
   act(id: string, action: PersonAction): Promise<Recorded>;
   modes(): Promise<Modes>;
   setMode(change: { scope: string; mode: Mode }): Promise<Modes>;
@@ -98,10 +111,14 @@ export function responderApi(server: Server): Api {
       return list<AcceptedAlert>(await succeed(http, { method: 'POST', path: '/api/incidents', body: request }), 'alerts');
     },
     async alert(body, format) {
-      const path = format === undefined ? '/alerts' : `/alerts/${encodeURIComponent(format)}`;
+      const path = format === undefined ? '/alerts' : format === 'prometheus' ? '/api/v2/alerts' : `/alerts/${encodeURIComponent(format)}`;
       const answer = await http.request({ method: 'POST', path, body, as: 'monitor' });
       if (!answer.ok) throw failureOf(answer, 'monitor');
       return list<AcceptedAlert>(answer, 'alerts');
+    },
+    async route(body, format) {
+      const query = new URLSearchParams(format === undefined ? {} : { format });
+      return list<RoutedLine>(await succeed(http, { method: 'POST', path: '/api/route', query, body }), 'alerts');
     },
     async act(id, action) {
       const answer = await about(id, { method: 'POST', path: '/actions', body: action });

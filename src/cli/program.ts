@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import { addAnswers, addPeopleActions, addRunActions } from './actions.js';
-import { addAlert, addOpen } from './alert.js';
+import { addAlert, addOpen, addRoute } from './alert.js';
 import { wholeNumber } from './arguments.js';
 import { addCatalogue } from './catalogue.js';
 import { connector, type Connect, type Surroundings } from './cli.js';
@@ -54,7 +54,7 @@ export function buildProgram(surroundings: Surroundings, ended: (code: number) =
     ['Look:', [addIncidents, addShow, addWatch, addReport, addTrial, addCatalogue]],
     ['Answer:', [addAnswers]],
     ['Steer:', [addPeopleActions, addRunActions, addMode]],
-    ['Start:', [addOpen, addAlert]],
+    ['Start:', [addOpen, addAlert, addRoute]],
   ];
   for (const [heading, additions] of groups) {
     program.commandsGroup(heading);

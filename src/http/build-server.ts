@@ -11,6 +11,7 @@ import { healthRoutes } from './health-routes.js';
 import { incidentRoutes } from './incident-routes.js';
 import { modeRoutes } from './mode-routes.js';
 import type { ServerParts } from './parts.js';
+import { routeRoutes } from './route-routes.js';
 import { doors } from './tokens.js';
 import { trialRoutes } from './trial-routes.js';
 
@@ -60,6 +61,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   await app.register(alertRoutes(parts, door));
   await app.register(incidentRoutes(parts, door), { prefix: '/api' });
   await app.register(modeRoutes(parts, door), { prefix: '/api' });
+  await app.register(routeRoutes(parts, door), { prefix: '/api' });
   await app.register(trialRoutes(parts, door), { prefix: '/api' });
   await app.register(codecRoutes(parts, door), { prefix: '/codec' });
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());

@@ -124,6 +124,17 @@ describe('responder open', () => {
   });
 });
 
+describe('responder route', () => {
+  it('tells for each alert of the input where it would go, and why', async () => {
+    const one = { title: 'Disk is full', status: 'firing', runbook: 'diskSpaceCritical', target: 'x', targetIsClear: false, severity: 'Critical', because: 'rule 3: Disk' };
+    server.on('POST /api/route', { json: { alerts: [one] } });
+    const { stdout, exitCode } = await responder(['route', '-', '--format', 'grafana'], { url: server.url, input: '{"alerts":[]}' });
+    expect(exitCode).toBe(0);
+    expect(server.seen.at(-1)).toMatchObject({ url: '/api/route?format=grafana', authorization: 'Bearer token-of-alice', body: { alerts: [] } });
+    expect(stdout).toMatch(/Disk is full +firing +diskSpaceCritical\/x \(not clear: only observes\) +rule 3: Disk/);
+  });
+});
+
 describe('responder alert', () => {
   const opened = { alerts: [{ fingerprint: 'diskSpaceCritical/app-1', workflowId: 'w', incidentId, state: 'opened' }] };
 

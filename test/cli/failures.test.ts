@@ -177,6 +177,7 @@ describe('help', () => {
       'mode',
       'open',
       'alert',
+      'route',
     ]);
     const helps = await Promise.all(commands.map((name) => responder([name, '--help'])));
     expect(

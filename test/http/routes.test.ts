@@ -218,3 +218,25 @@ describe('the server', () => {
     }
   });
 });
+
+describe('a question where alerts would go', () => {
+  it('is answered with the reason, and opens nothing', async () => {
+    const { status, json } = await call(`${base}/api/route?format=alertmanager`, { ...alice, body: alertmanager });
+    expect(status).toBe(200);
+    expect((json.alerts as object[])[0]).toEqual({
+      title: 'Filesystem has less than 5% space left.',
+      status: 'firing',
+      runbook: 'diskSpaceCritical',
+      target: 'app-1:/var',
+      targetIsClear: true,
+      severity: 'Critical',
+      because: expect.stringMatching(/^rule 2: /) as string,
+    });
+    expect(seen.accepted).toEqual([]);
+  });
+
+  it('is refused for a format that is none, and to a source', async () => {
+    expect((await call(`${base}/api/route?format=smoke`, { ...alice, body: {} })).json).toMatchObject({ error: 'invalid', message: expect.stringContaining('must be one of responder, alertmanager') as string });
+    expect((await call(`${base}/api/route`, { ...source, body: {} })).status).toBe(403);
+  });
+});
