@@ -54,7 +54,8 @@ export interface Config {
   people: Record<string, Person>;
   roster: Roster;
   channels: ParsedSections['channels'];
-  sources: Record<string, { token: Secret }>;
+  /** Who may send alerts. Secrets are two while one is changed. */
+  sources: ParsedSections['sources'];
   http: ParsedSections['http'];
   /** `connection` may hold an API key, which is why it is a function. */
   temporal: { address: string; namespace: string; connection: () => ClientConnectConfig['connectionOptions'] };

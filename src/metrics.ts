@@ -50,6 +50,12 @@ export function createMetrics() {
       labelNames: ['source', 'runbook', 'state'],
       registers,
     }),
+    refusals: new Counter({
+      name: 'responder_http_refusals_total',
+      help: 'Requests refused or failed, by who sent them and why.',
+      labelNames: ['source', 'code'],
+      registers,
+    }),
     actions: new Counter({
       name: 'responder_actions_total',
       help: 'Actions of people, by outcome.',

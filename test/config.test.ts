@@ -84,7 +84,7 @@ describe('the configuration', () => {
     const token = join(folder, 'token');
     await writeFile(token, 'from-a-file-0123456789\n');
     const config = loadConfig({ file: await written(`${minimal}sources: { grafana: { token: "file:${token}" } }`), env });
-    expect(config.sources.grafana?.token.reveal()).toBe('from-a-file-0123456789');
+    expect(config.sources.grafana?.token?.[0]?.reveal()).toBe('from-a-file-0123456789');
   });
 
   it('shows no secret in text, JSON or the inspector', () => {

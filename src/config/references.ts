@@ -58,7 +58,11 @@ function sharedTokens({ people, sources }: Partial<ParsedSections>): Problem[] {
   const holders = new Map<string, string>();
   const tokens: [string, Secret | undefined][] = [
     ...Object.entries(people ?? {}).map(([id, person]): [string, Secret | undefined] => [`people.${id}.token`, person.token]),
-    ...Object.entries(sources ?? {}).map(([id, source]): [string, Secret | undefined] => [`sources.${id}.token`, source.token]),
+    ...Object.entries(sources ?? {}).flatMap(([id, { token = [], basic, hmac }]) => [
+      ...token.map((secret): [string, Secret] => [`sources.${id}.token`, secret]),
+      ...(basic?.password ?? []).map((secret): [string, Secret] => [`sources.${id}.basic.password`, secret]),
+      ...(hmac?.secret ?? []).map((secret): [string, Secret] => [`sources.${id}.hmac.secret`, secret]),
+    ]),
   ];
   return tokens.flatMap(([path, token]): Problem[] => {
     if (!token) return [];

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { mappingSchema } from '../alerts/generic.js';
 import { serviceNames } from '../domain/inventory.js';
 import { roles } from '../domain/runbook.js';
 import { standardTimes } from '../domain/times.js';
@@ -216,6 +217,41 @@ export function sections(env: Environment) {
       .default('AuthOS Responder <responder@example.com>'),
   });
 
+  // Two while a secret is changed: the sender may have either.
+  const upToTwo = (one: z.ZodType<Secret>) =>
+    z.unknown().transform((value, context): Secret[] => {
+      const references: unknown[] = Array.isArray(value) ? value : [value];
+      if (references.length < 1 || references.length > 2) context.addIssue('must be a reference, or a list of two while it is changed');
+      return references.flatMap((reference) => {
+        const parsed = one.safeParse(reference);
+        if (!parsed.success) for (const { message } of parsed.error.issues) context.addIssue(message);
+        return parsed.success ? [parsed.data] : [];
+      });
+    });
+  const longSecret = secret.refine((value) => value.reveal().length >= 16, 'must be at least 16 characters long');
+  const header = z.string().regex(/^[A-Za-z][A-Za-z0-9-]{0,60}$/, 'must be the name of a header').transform((text) => text.toLowerCase());
+  const source = z
+    .strictObject({
+      token: upToTwo(token).optional(),
+      basic: z.strictObject({ user: z.string().regex(/^[^:\p{Cc}]{1,100}$/u), password: upToTwo(longSecret) }).optional(),
+      hmac: z
+        .strictObject({
+          secret: upToTwo(longSecret),
+          header: header.prefault('X-Signature'),
+          timestampHeader: header.prefault('X-Timestamp'),
+          /** What is signed, by SHA-256 in hexadecimal. */
+          over: z.enum(['timestamp.body', 'timestamp:body', 'body']).default('timestamp.body'),
+        })
+        .optional(),
+      sns: z
+        .strictObject({ topics: z.array(z.string().regex(/^arn:aws(?:-cn|-us-gov)?:sns:[a-z0-9-]{3,30}:\d{12}:[A-Za-z0-9_.-]{1,260}$/, 'must be the ARN of an SNS topic')).min(1) })
+        .optional(),
+      mapping: mappingSchema.optional(),
+      requestsPerMinute: z.int().min(1).default(6_000),
+      bodyLimit: z.int().min(1_024).max(16 * 1_048_576).optional(),
+    })
+    .refine(({ token: bearer, basic, hmac, sns }) => [bearer, basic, hmac, sns].filter(Boolean).length === 1, 'must have one of token, basic, hmac, sns');
+
   return {
     environments: z.record(name, environment),
     hosts: z.record(name, host),
@@ -223,7 +259,7 @@ export function sections(env: Environment) {
     people: z.record(name, person).default({}),
     roles: z.partialRecord(z.enum(roles), z.array(name)).default({}),
     channels: z.strictObject({ email: smtp.optional(), log: z.strictObject({}).prefault({}) }).prefault({}),
-    sources: z.record(name, z.strictObject({ token })).default({}),
+    sources: z.record(name, source).default({}),
     http: z
       .strictObject({
         host: z.string().min(1).default('127.0.0.1'),

@@ -1,14 +1,18 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { AlertFormat } from '../alerts/format.js';
 import { formats } from '../alerts/formats.js';
+import { generic } from '../alerts/generic.js';
 import { own } from '../alerts/own.js';
 import { route } from '../alerts/routing.js';
 import type { RoutedAlert } from '../alerts/routing.js';
+import { snsVerifier } from '../alerts/sns.js';
 import { ApiError } from './errors.js';
 import type { AcceptedAlert } from './incidents.js';
 import type { ServerParts } from './parts.js';
+import { signatures } from './signatures.js';
+import { guardSources } from './source-door.js';
 import type { Doors } from './tokens.js';
 
 /** What the routes that accept alerts answer. */
@@ -23,13 +27,14 @@ export const acceptedAlerts = z.object({
   ),
 });
 
-/** POST /alerts for our own format and POST /alerts/<format> for the others, with the token of an alert source. */
+/** POST /alerts for our own format and POST /alerts/<format> for the others, with the credentials of an alert source. */
 export function alertRoutes(parts: ServerParts, doors: Doors): FastifyPluginAsyncZod {
   const { runbooks, config } = parts;
+  const topics = Object.values(config.sources).flatMap(({ sns }) => sns?.topics ?? []);
+  const mapped = new Map(Object.entries(config.sources).flatMap(([name, { mapping }]) => (mapping ? [[name, generic(mapping)]] : [])));
   return async (app) => {
-    app.addHook('preParsing', doors.forSources);
-    takeJsonAs(app, formats.flatMap(({ contentTypes = [] }) => contentTypes));
-    for (const format of formats) {
+    guardSources(app, { config, doors, signatures: signatures(config), sns: snsVerifier(topics, parts.fetchText) }, formats.flatMap(({ contentTypes = [] }) => contentTypes));
+    for (const format of [...formats, unmapped]) {
       app.post(
         pathOf(format),
         {
@@ -41,7 +46,8 @@ export function alertRoutes(parts: ServerParts, doors: Doors): FastifyPluginAsyn
         async (request, reply) => {
           const acceptedAt = Date.now();
           const context = { runbooks, inventory: config, source: sourceOf(format, request.caller), acceptedAt };
-          const routed = format.parse(request.body, acceptedAt).map((parsed) => route(parsed, context));
+          const routed = (format === unmapped ? (mapped.get(request.caller) ?? unmapped) : format)
+            .parse(request.body, acceptedAt).map((parsed) => route(parsed, context));
           return reply.code(202).send({ alerts: await acceptAll(routed, parts) });
         },
       );
@@ -57,11 +63,14 @@ function sourceOf(format: AlertFormat, caller: string): string {
   return caller === format.name ? caller : `${format.name} (${caller})`;
 }
 
-/** Bodies of these media types are JSON too; a route refuses those that are not of its format. */
-function takeJsonAs(app: FastifyInstance, contentTypes: string[]): void {
-  const parseJson = app.getDefaultJsonParser('error', 'error');
-  for (const type of new Set(contentTypes)) app.addContentTypeParser(type, { parseAs: 'string' }, parseJson);
-}
+/** POST /alerts/generic for a source whose config has no mapping. */
+const unmapped: AlertFormat = {
+  name: 'generic',
+  schema: z.unknown(),
+  parse() {
+    throw new ApiError('invalid', 'this source has no mapping in the config (sources.<name>.mapping)');
+  },
+};
 
 async function refuseForeignType({ headers }: FastifyRequest, { contentTypes = [] }: AlertFormat): Promise<void> {
   const type = headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? '';

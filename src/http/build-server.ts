@@ -30,7 +30,8 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   app.setSerializerCompiler(serializerCompiler);
   app.removeContentTypeParser('text/plain');
   app.decorateRequest('caller', '');
-  app.setErrorHandler(answerError);
+  app.decorateRequest('signed', undefined);
+  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, (code) => metrics.refusals.inc({ source: request.caller || 'unknown', code })));
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'none';
     metrics.requests.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1_000);

@@ -39,8 +39,9 @@ export class ApiError extends Error {
 const retryAfter = 5;
 
 /** Answers any error as `{error, message}`. What is not ours is logged and told only as 'unexpected'. */
-export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply, count: (code: ErrorCode) => void): FastifyReply {
   const { code, message } = inWords(error);
+  count(code);
   const status = statuses[code];
   if (status >= 500) request.log.error({ err: error }, code);
   else request.log.info({ code, reason: message }, 'refused');

@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify';
+import type { Fetch } from '../alerts/sns.js';
 import type { Inventory } from '../alerts/targets.js';
 import type { PlainRunbook } from '../catalogue/plain.js';
 import type { Config } from '../config.js';
@@ -13,4 +14,6 @@ export interface ServerParts {
   reports: Reports;
   metrics: Metrics;
   logger: FastifyBaseLogger;
+  /** For links of SNS. */
+  fetchText: Fetch;
 }

@@ -7,6 +7,7 @@ import { signingSeed } from '../config.js';
 import type { Config } from '../config.js';
 import { createMetrics } from '../metrics.js';
 import { buildServer } from './build-server.js';
+import { fetchText } from './fetch-text.js';
 import { lazyConnection } from '../lazy-connection.js';
 import { dataConverterOf } from '../payloads/encryption.js';
 import type { Reports } from './incidents.js';
@@ -45,7 +46,7 @@ export async function serve({
   const folder = reportsFolder(config);
   const reports: Reports = { read: (id, format) => readReport(folder, id, format), since: (moment) => reportsSince(folder, moment) };
   const incidents = temporalIncidents({ client, config, seed, reports });
-  const app = await buildServer({ config, runbooks, incidents, reports, metrics: createMetrics(), logger });
+  const app = await buildServer({ config, runbooks, incidents, reports, metrics: createMetrics(), logger, fetchText });
   try {
     const url = await app.listen({ host: config.http.host, port: config.http.port });
     let closing: Promise<void> | undefined;

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
-import type { Config, Secret } from '../config.js';
+import { Secret } from '../config.js';
+import type { Config } from '../config.js';
 import { ApiError } from './errors.js';
 
 declare module 'fastify' {
@@ -10,7 +11,7 @@ declare module 'fastify' {
   }
 }
 
-/** Who speaks, from the Bearer token. */
+/** Who speaks, from the Authorization header. */
 export interface Doors {
   /** Sets the caller to a person's id. Throws ApiError `unauthorized`, or `forbidden` for an alert source's token. */
   forPeople(request: FastifyRequest): Promise<void>;
@@ -18,10 +19,16 @@ export interface Doors {
   forSources(request: FastifyRequest): Promise<void>;
 }
 
-/** Checks tokens against the config, comparing hashes in constant time and all of them each time. */
+/** Checks tokens and passwords against the config, comparing hashes in constant time and all of them each time. */
 export function doors({ people, sources }: Pick<Config, 'people' | 'sources'>): Doors {
   const persons = hashed(Object.entries(people).map(([id, { token }]) => [id, token]));
-  const monitors = hashed(Object.entries(sources).map(([name, { token }]) => [name, token]));
+  const monitors = hashed(
+    Object.entries(sources).flatMap(([name, { token = [], basic }]): [string, Secret][] => [
+      ...token.map((secret): [string, Secret] => [name, secret]),
+      // A password counts only with its user.
+      ...(basic?.password ?? []).map((secret): [string, Secret] => [name, new Secret(basicWords(basic?.user ?? '', secret.reveal()))]),
+    ]),
+  );
   return {
     async forPeople(request) {
       const token = bearer(request);
@@ -33,7 +40,7 @@ export function doors({ people, sources }: Pick<Config, 'people' | 'sources'>): 
       request.caller = person;
     },
     async forSources(request) {
-      const token = bearer(request);
+      const token = basic(request) ?? bearer(request);
       const source = holder(monitors, token);
       if (source === undefined)
         throw holder(persons, token) === undefined
@@ -63,6 +70,18 @@ function bearer(request: FastifyRequest): string {
   const [, token] = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '') ?? [];
   if (!token) throw new ApiError('unauthorized', 'a Bearer token is needed');
   return token;
+}
+
+/** What stands for a user and a password among the tokens: no token has a NUL. */
+function basicWords(user: string, password: string): string {
+  return `${user}\0${password}`;
+}
+
+function basic(request: FastifyRequest): string | undefined {
+  const [, encoded] = /^Basic +([A-Za-z0-9+/=]{1,2000})$/i.exec(request.headers.authorization ?? '') ?? [];
+  if (encoded === undefined) return undefined;
+  const [user = '', ...password] = Buffer.from(encoded, 'base64').toString('utf8').split(':');
+  return basicWords(user, password.join(':'));
 }
 
 function unauthorized(): ApiError {

@@ -152,7 +152,7 @@ function secretsOf(config: Config): string[] {
     ...(redis ? [redis.url] : []),
   ]);
   const people = Object.values(config.people).flatMap(({ token }) => (token ? [token] : []));
-  const sources = Object.values(config.sources).map(({ token }) => token);
+  const sources = Object.values(config.sources).flatMap(({ token = [], basic, hmac }) => [...token, ...(basic?.password ?? []), ...(hmac?.secret ?? [])]);
   const mail = config.channels.email?.password ? [config.channels.email.password] : [];
   return [...environments, ...people, ...sources, ...mail, ...config.encryption.keys].map((secret) => secret.reveal());
 }

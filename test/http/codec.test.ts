@@ -8,7 +8,7 @@ const plain = { metadata: { encoding: Buffer.from('json/plain').toString('base64
 let server: Awaited<ReturnType<typeof served>>;
 
 beforeAll(async () => {
-  server = await served(remembering().incidents, {}, undefined, [new Secret(randomBytes(32).toString('hex'))]);
+  server = await served(remembering().incidents, {}, { keys: [new Secret(randomBytes(32).toString('hex'))] });
 });
 
 afterAll(() => server.close());

@@ -21,10 +21,11 @@ async function server(stored: IncidentView[]): Promise<{ url: string; asked: num
     list: async () => [{ ...open.incident, state: 'open', level: 1, waitingFor: '', nextEscalationAt: null }],
     view: async () => ({ view: open, progress: [] }),
   });
-  const served_ = await served(incidents, {}, async function* (moment) {
+  const since = async function* (moment: number) {
     asked.push(moment);
     yield* stored;
-  });
+  };
+  const served_ = await served(incidents, {}, { since });
   close = served_.close;
   return { url: served_.url, asked };
 }

@@ -6,6 +6,7 @@ import type { Mode } from '../../src/domain/messages.js';
 import type { Modes } from '../../src/domain/mode.js';
 import type { RoutedAlert } from '../../src/alerts/routing.js';
 import { Secret } from '../../src/config.js';
+import type { Config } from '../../src/config.js';
 import { buildServer } from '../../src/http/build-server.js';
 import { ApiError } from '../../src/http/errors.js';
 import type { Acting, Incidents, Reports } from '../../src/http/incidents.js';
@@ -56,13 +57,17 @@ export function remembering(overrides: Partial<Incidents> = {}): { incidents: In
 async function* noReports(): ReturnType<Reports['since']> {}
 
 /** The real server on a free port of the loopback. `log` holds the lines it wrote. */
-export async function served(incidents: Incidents, http: { bodyLimit?: number; requestsPerMinute?: number } = {}, since: Reports['since'] = noReports, keys: Secret[] = []) {
+export async function served(
+  incidents: Incidents,
+  http: { bodyLimit?: number; requestsPerMinute?: number } = {},
+  { since = noReports, keys = [], sources = {} }: { since?: Reports['since']; keys?: Secret[]; sources?: Config['sources'] } = {},
+) {
   const log: string[] = [];
   const app: FastifyInstance = await buildServer({
     config: {
       ...inventory,
       people: { alice: { id: 'alice', name: 'Alice', contacts: [{ email: 'alice@example.com' }], token: new Secret(tokens.alice) } },
-      sources: { monitoring: { token: new Secret(tokens.monitoring) } },
+      sources: { monitoring: { token: [new Secret(tokens.monitoring)], requestsPerMinute: 10_000 }, ...sources },
       encryption: { keys },
       links: { console: 'http://127.0.0.1:8080', temporalUi: 'http://127.0.0.1:8233' },
       http: { host: '127.0.0.1', port: 0, bodyLimit: 1_048_576, requestsPerMinute: 10_000, ...http },
@@ -71,6 +76,7 @@ export async function served(incidents: Incidents, http: { bodyLimit?: number; r
     incidents,
     reports: { read: async (id, format) => (id === '018f3c5e-0000-7000-8000-000000000001' ? (format === 'md' ? '# Report' : '{"v":1}') : undefined), since },
     metrics: createMetrics(),
+    fetchText: async () => Promise.reject(new Error('no network in tests')),
     logger: pino({ level: 'info' }, { write: (text) => log.push(text) }),
   });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
