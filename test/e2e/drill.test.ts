@@ -131,6 +131,7 @@ describe('npm run drill', () => {
     expect(events.incident + events.run).toBeLessThanOrEqual(400);
     expect(stderr).toContain('Starting Temporal');
     expect(await leftovers()).toEqual([]);
+    console.log('drill: diskSpaceCritical', { seconds, events, pages });
   });
 
   it.each([
