@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { mkdir } from 'node:fs/promises';
 import { Connection } from '@temporalio/client';
-import { searchAttributes } from '../../src/domain/search-attributes.js';
+import { queryByAll, searchAttributes } from '../../src/domain/search-attributes.js';
 import { findBinary } from './binaries.js';
 import type { Progress } from './binaries.js';
 import { assertPortFree, onPort } from './ports.js';
@@ -75,8 +75,7 @@ async function answersQueries(address: string): Promise<void> {
   try {
     await connection.withDeadline(deadline, async () => {
       await connection.healthService.check({ service: 'temporal.api.workflowservice.v1.WorkflowService' });
-      const query = Object.values(searchAttributes).map(({ name }) => `${name} IS NOT NULL`).join(' AND ');
-      await connection.workflowService.listWorkflowExecutions({ namespace, query, pageSize: 1 });
+      await connection.workflowService.listWorkflowExecutions({ namespace, query: queryByAll, pageSize: 1 });
     });
   } finally {
     await connection.close();

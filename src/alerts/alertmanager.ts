@@ -1,22 +1,13 @@
 import { z } from 'zod';
 import { parsedBody } from './format.js';
 import type { AlertFormat } from './format.js';
-import { labelledAlert } from './labelled.js';
+import { notified, notifiedAlert } from './labelled.js';
 import { alertsAtMost } from './text.js';
-
-const texts = z.record(z.string(), z.string());
-
-const alert = z.looseObject({
-  status: z.enum(['firing', 'resolved']),
-  labels: texts,
-  annotations: texts.default({}),
-  startsAt: z.iso.datetime({ offset: true }),
-});
 
 // The webhook payload, version 4: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
 const schema = z.object({
   version: z.literal('4'),
-  alerts: z.array(alert).min(1).max(alertsAtMost),
+  alerts: z.array(notified).min(1).max(alertsAtMost),
 });
 
 /**
@@ -26,5 +17,5 @@ const schema = z.object({
 export const alertmanager: AlertFormat = {
   name: 'alertmanager',
   schema,
-  parse: (body) => parsedBody('Alertmanager', schema, body).alerts.map(({ status, labels, annotations, startsAt, ...rest }) => labelledAlert({ status, labels, annotations, startsAt, rest })),
+  parse: (body) => parsedBody('Alertmanager', schema, body).alerts.map(notifiedAlert),
 };

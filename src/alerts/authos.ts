@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { withExtras } from './extra-labels.js';
+import { startOf } from './fields.js';
 import { AlertFormatError, parsedBody } from './format.js';
 import type { AlertFormat, ParsedAlert } from './format.js';
 import { limits, line, paragraphs } from './text.js';
@@ -68,13 +69,12 @@ function parsedAlert(
   site: object = {},
 ): ParsedAlert {
   const said = line(check.message ?? '', limits.title);
-  const startsAt = z.iso.datetime({ offset: true }).safeParse(at);
   return {
     status: alertStatus,
     title: line(`AuthOS: ${name.replaceAll('_', ' ')}${said ? `: ${said}` : ''}`, limits.title),
     description: paragraphs(check.message ?? '', limits.description),
     labels: withExtras({ alertname: `Authos${pascalCase(line(name, limits.labelName))}`, check: name }, { ...site, ...check }, ['message', 'services']),
-    ...(startsAt.success && { startsAt: startsAt.data }),
+    ...startOf(at),
   };
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { withExtras } from './extra-labels.js';
+import { chosen, labelsIn } from './fields.js';
 import { parsedBody } from './format.js';
 import type { AlertFormat, ParsedAlert } from './format.js';
 import { severityOf } from './severity.js';
@@ -40,23 +41,15 @@ export const cloudEvents: AlertFormat = {
 function parsedAlert({ type, time, data, specversion: _version, ...rest }: z.output<typeof event>): ParsedAlert {
   const read = alertData.safeParse(data);
   const { status, severity: word, title, summary, message, description, runbook, target, ...others } = read.success ? read.data : {};
-  const severity = severityOf(word);
   const over = /^(?:resolved|ok|recovered|up)$/i.test(status ?? '') || /[./-](?:resolved|recovered)$/i.test(type);
   const given = { alertname: line(type, limits.labelValue) };
   return {
     status: over ? 'resolved' : 'firing',
-    ...(runbook && { runbook: line(runbook, limits.labelName) }),
-    ...(target && { target: line(target, limits.labelValue) }),
-    ...(severity && { severity }),
+    ...chosen({ runbook, target, severity: severityOf(word) }),
     title: line(title || summary || message || type, limits.title) || 'Alert without a name',
     description: paragraphs(description || message || (typeof data === 'string' ? data : ''), limits.description),
     // Labels of the data, as our own format has them, are labels: `host` must be findable under that name.
     labels: withExtras({ ...given, ...labelsIn(others) }, { ...rest, data: others }, ['data_base64']),
     ...(time !== undefined && { startsAt: time }),
   };
-}
-
-function labelsIn({ labels }: { labels?: unknown }): Record<string, string> {
-  const read = z.record(z.string(), z.string()).safeParse(labels);
-  return read.success ? read.data : {};
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { withExtras } from './extra-labels.js';
+import { startOf } from './fields.js';
 import { AlertFormatError, parsedBody } from './format.js';
 import type { AlertFormat, ParsedAlert } from './format.js';
 import { snsMessage } from './sns.js';
@@ -38,15 +39,14 @@ export const cloudwatch: AlertFormat = {
 
 function parsedAlert({ AlarmName: name, AlarmDescription: description, NewStateValue: state, NewStateReason: reason, StateChangeTime: at, Trigger: trigger, ...rest }: z.output<typeof alarm>): ParsedAlert {
   const dimensions = Object.fromEntries((trigger?.Dimensions ?? []).map((one) => [one.name, one.value]));
-  // `2026-01-27T20:38:45.502+0000`: RFC 3339 wants a colon in the offset.
-  const start = z.iso.datetime({ offset: true }).safeParse(at?.replace(/([+-]\d\d)(\d\d)$/, '$1:$2'));
   const { MetricName: metric, Namespace: namespace } = trigger ?? {};
   return {
     status: state === 'OK' ? 'resolved' : 'firing',
     title: line(state === 'INSUFFICIENT_DATA' ? `No data: ${name}` : name, limits.title) || 'Alert without a name',
     description: paragraphs([description, reason].filter(Boolean).join('\n'), limits.description),
     labels: withExtras({ alertname: name, ...dimensions }, { ...rest, metric, namespace }, ['OldStateValue', 'AlarmActions', 'OKActions', 'InsufficientDataActions']),
-    ...(start.success && { startsAt: start.data }),
+    // `2026-01-27T20:38:45.502+0000`: RFC 3339 wants a colon in the offset.
+    ...startOf(at?.replace(/([+-]\d\d)(\d\d)$/, '$1:$2')),
   };
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { withExtras } from './extra-labels.js';
+import { chosen, labelsIn, startOf } from './fields.js';
 import { AlertFormatError } from './format.js';
 import type { AlertFormat, ParsedAlert } from './format.js';
 import { severityOf } from './severity.js';
@@ -47,26 +48,15 @@ function parsedAlert(body: unknown, mapping: Mapping): ParsedAlert {
   const title = line(textAt(mapping.title) ?? '', limits.title);
   if (!title) throw new AlertFormatError('this source', [{ field: 'title of the mapping', message: 'is missing (text)' }]);
   const name = textAt(mapping.alertname);
-  const runbook = textAt(mapping.runbook);
-  const target = textAt(mapping.target);
-  const severity = severityOf(textAt(mapping.severity));
-  const start = z.iso.datetime({ offset: true }).safeParse(textAt(mapping.startsAt));
   const status = textAt(mapping.status)?.trim().toLowerCase();
   return {
     status: mapping.resolved.some((word) => word.toLowerCase() === status) ? 'resolved' : 'firing',
-    ...(runbook && { runbook: line(runbook, limits.labelName) }),
-    ...(target && { target: line(target, limits.labelValue) }),
-    ...(severity && { severity }),
+    ...chosen({ runbook: textAt(mapping.runbook), target: textAt(mapping.target), severity: severityOf(textAt(mapping.severity)) }),
     title,
     description: paragraphs(textAt(mapping.description) ?? '', limits.description),
     labels: withExtras({ ...labelsIn(body), ...(name && { alertname: name }) }, body as object, ['labels']),
-    ...(start.success && { startsAt: start.data }),
+    ...startOf(textAt(mapping.startsAt)),
   };
-}
-
-function labelsIn(body: unknown): Record<string, string> {
-  const read = z.looseObject({ labels: z.record(z.string(), z.string()) }).safeParse(body);
-  return read.success ? read.data.labels : {};
 }
 
 /** The value at a JSON pointer; undefined if there is none. Inherited properties are never followed. */

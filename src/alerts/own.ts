@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { severities } from '../domain/severity.js';
+import { chosen } from './fields.js';
 import { parsedBody } from './format.js';
 import type { AlertFormat, ParsedAlert } from './format.js';
 import { severityOf } from './severity.js';
@@ -46,9 +47,7 @@ function parsedAlert({
 }: z.output<typeof alert>): ParsedAlert {
   return {
     status,
-    ...(runbook && { runbook: line(runbook, limits.labelName) }),
-    ...(target && { target: line(target, limits.labelValue) }),
-    ...(severity && { severity }),
+    ...chosen({ runbook, target, severity }),
     title: line(title, limits.title) || 'Alert without a name',
     description: paragraphs(description, limits.description),
     labels: cleanLabels(labels),

@@ -1,10 +1,8 @@
 import { z } from 'zod';
 import { parsedBody } from './format.js';
 import type { AlertFormat, ParsedAlert } from './format.js';
-import { labelledAlert } from './labelled.js';
+import { labelledAlert, texts } from './labelled.js';
 import { alertsAtMost } from './text.js';
-
-const texts = z.record(z.string(), z.string());
 
 const alert = z.looseObject({
   labels: texts,

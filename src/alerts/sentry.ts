@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { withExtras } from './extra-labels.js';
+import { startOf } from './fields.js';
 import { parsedBody } from './format.js';
 import type { AlertFormat, ParsedAlert } from './format.js';
 import { severityOf } from './severity.js';
@@ -63,9 +64,4 @@ function issueAlert({ data }: z.output<typeof issue>): ParsedAlert {
     labels: withExtras({ alertname: rule || 'SentryIssueAlert' }, { culprit, environment, level, event_id, project, release, platform, issue_id, web_url }, []),
     ...startOf(event.datetime),
   };
-}
-
-function startOf(at: string | null | undefined): Pick<ParsedAlert, 'startsAt'> {
-  const time = z.iso.datetime({ offset: true }).safeParse(at);
-  return time.success ? { startsAt: time.data } : {};
 }

@@ -3,6 +3,7 @@ import type { ParsedSections } from './schema.js';
 import { got } from './problems.js';
 import type { Problem } from './problems.js';
 import type { Secret } from './secret.js';
+import { secretsOfSource } from './source-secrets.js';
 import { standardPeople } from './people.js';
 
 /** What `automation` may name: every runbook, with the titles of its steps if they are known. */
@@ -58,11 +59,7 @@ function sharedTokens({ people, sources }: Partial<ParsedSections>): Problem[] {
   const holders = new Map<string, string>();
   const tokens: [string, Secret | undefined][] = [
     ...Object.entries(people ?? {}).map(([id, person]): [string, Secret | undefined] => [`people.${id}.token`, person.token]),
-    ...Object.entries(sources ?? {}).flatMap(([id, { token = [], basic, hmac }]) => [
-      ...token.map((secret): [string, Secret] => [`sources.${id}.token`, secret]),
-      ...(basic?.password ?? []).map((secret): [string, Secret] => [`sources.${id}.basic.password`, secret]),
-      ...(hmac?.secret ?? []).map((secret): [string, Secret] => [`sources.${id}.hmac.secret`, secret]),
-    ]),
+    ...Object.entries(sources ?? {}).flatMap(([id, source]) => secretsOfSource(source).map(({ path, secret }): [string, Secret] => [`sources.${id}.${path}`, secret])),
   ];
   return tokens.flatMap(([path, token]): Problem[] => {
     if (!token) return [];

@@ -13,3 +13,6 @@ export const searchAttributes = {
   escalationLevel: defineSearchAttributeKey('EscalationLevel', 'INT'),
   nextEscalationAt: defineSearchAttributeKey('NextEscalationAt', 'DATETIME'),
 };
+
+/** A query by all of them: refused for as long as one is not known to the server, which an incident's first update would not survive. */
+export const queryByAll = Object.values(searchAttributes).map(({ name }) => `${name} IS NOT NULL`).join(' AND ');

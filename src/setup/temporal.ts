@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { isGrpcServiceError, type Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
-import { searchAttributes } from '../domain/search-attributes.js';
+import { queryByAll, searchAttributes } from '../domain/search-attributes.js';
 
 const { IndexedValueType } = proto.temporal.api.enums.v1;
 
@@ -53,8 +53,7 @@ export async function registerWithTemporal(connection: Connection, { namespace, 
   said.push(missing.length > 0 ? `search attributes registered: ${missing.map(({ name }) => name).join(', ')}` : 'search attributes are there');
 
   // A worker that used one too early would stand still: only a query by all of them shows that they are known.
-  const query = wanted.map(({ name }) => `${name} IS NOT NULL`).join(' AND ');
-  await soon(giveUpAt, () => connection.workflowService.listWorkflowExecutions({ namespace, query, pageSize: 1 }));
+  await soon(giveUpAt, () => connection.workflowService.listWorkflowExecutions({ namespace, query: queryByAll, pageSize: 1 }));
   return said;
 }
 

@@ -42,6 +42,7 @@ import { webhookProofActivities } from '../activities/webhook-proof.js';
 import { webhookActivities } from '../activities/webhooks.js';
 import { volumeActivities } from '../activities/volume-growth.js';
 import type { Config, EnvironmentConfig } from '../config.js';
+import { secretsOfSource } from '../config/source-secrets.js';
 import type { Host } from '../domain/inventory.js';
 import type { Place } from '../domain/place.js';
 import type { RunbookActivities } from '../workflows/activity-types.js';
@@ -152,7 +153,7 @@ function secretsOf(config: Config): string[] {
     ...(redis ? [redis.url] : []),
   ]);
   const people = Object.values(config.people).flatMap(({ token }) => (token ? [token] : []));
-  const sources = Object.values(config.sources).flatMap(({ token = [], basic, hmac }) => [...token, ...(basic?.password ?? []), ...(hmac?.secret ?? [])]);
+  const sources = Object.values(config.sources).flatMap(secretsOfSource).map(({ secret }) => secret);
   const mail = config.channels.email?.password ? [config.channels.email.password] : [];
   return [...environments, ...people, ...sources, ...mail, ...config.encryption.keys].map((secret) => secret.reveal());
 }

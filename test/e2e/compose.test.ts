@@ -1,7 +1,6 @@
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { execa } from 'execa';
@@ -12,6 +11,7 @@ import { onPort } from '../../sandbox/servers/ports.js';
 import { type OwnedProcess, plainEnvironment, startOwned } from '../../sandbox/servers/processes.js';
 import { startTemporal, type TemporalServer } from '../../sandbox/servers/temporal.js';
 import { type Composition, composition, interpolated, prepared, variablesOf } from '../support/compose.js';
+import { until } from '../support/until.js';
 
 /*
  * What `docker compose up` would start, without containers: the files that the Dockerfile copies, its entry point, and the
@@ -34,6 +34,9 @@ const ports: Record<string, number> = {};
 const running: Record<string, OwnedProcess> = {};
 /** Services in the order in which they were ready, or had ended well. */
 const order: string[] = [];
+
+/** What a part may take on a busy machine, ms. */
+const patience = 90_000;
 
 const there = (text: string): string => here.reduce((result, [from, to]) => result.replaceAll(from, to), text);
 
@@ -124,12 +127,7 @@ async function healthy(name: string): Promise<void> {
   const [kind, program, ...args] = compose.services[name]?.healthcheck?.test ?? [];
   expect([kind, program]).toEqual(['CMD', 'node']);
   const at = args.map((arg) => arg.replace(/127\.0\.0\.1:\d+/, `127.0.0.1:${ports[name]}`));
-  await until(`${name} is healthy`, async () => (await execa(process.execPath, at, { cwd: image, reject: false, stdin: 'ignore' })).exitCode === 0);
-}
-
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const giveUpAt = Date.now() + 90_000; Date.now() < giveUpAt; await delay(100)) if (await holds()) return;
-  throw new Error(`not so in time: ${what}`);
+  await until(`${name} is healthy`, async () => (await execa(process.execPath, at, { cwd: image, reject: false, stdin: 'ignore' })).exitCode === 0, patience);
 }
 
 const call = (path: string, token: string | undefined, body?: object): Promise<Response> =>
@@ -151,7 +149,7 @@ async function alertOf(host: string): Promise<string> {
     const [accepted] = ((await response.json()) as { alerts: { workflowId: string }[] }).alerts;
     workflowId = accepted?.workflowId ?? '';
     return true;
-  });
+  }, patience);
   return workflowId;
 }
 
@@ -176,14 +174,14 @@ describe('the processes of docker-compose.yml', () => {
         return ids;
       })();
       // In the midst of them: some are paged, others on their way, the rest not yet sent.
-      await until('the first page', () => pagesAbout(of[0] ?? '') > 0);
+      await until('the first page', () => pagesAbout(of[0] ?? '') > 0, patience);
       const child = running[name];
       process.kill(child?.pid ?? 0, 'SIGTERM');
       expect(await child?.exited).toBe('exited with 0');
       await up(name);
       const ids = await sending;
       expect(new Set(ids).size).toBe(of.length);
-      await until('a page about each host', () => of.every((host) => pagesAbout(host) > 0));
+      await until('a page about each host', () => of.every((host) => pagesAbout(host) > 0), patience);
       expect(of.map((host) => [host, pagesAbout(host)])).toEqual(of.map((host) => [host, 1]));
 
       const connection = await Connection.connect({ address: temporal.address });
@@ -192,7 +190,7 @@ describe('the processes of docker-compose.yml', () => {
         for (const id of ids) {
           const { view: { incident } } = (await (await call(`/api/incidents/${encodeURIComponent(id)}`, variables['OPS_PRIMARY_TOKEN'])).json()) as { view: { incident: { id: string } } };
           // Its first step is on a host without a worker: what shows that the run got that far is the activity that waits for one.
-          await until(`the run of ${id} goes on`, () => client.workflow.getHandle(`${incident.id}/run/1`).describe().then(({ historyLength }) => historyLength > 4, () => false));
+          await until(`the run of ${id} goes on`, () => client.workflow.getHandle(`${incident.id}/run/1`).describe().then(({ historyLength }) => historyLength > 4, () => false), patience);
         }
       } finally {
         await connection.close();

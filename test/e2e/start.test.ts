@@ -1,7 +1,6 @@
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -9,6 +8,7 @@ import { parse, stringify } from 'yaml';
 import { sendAlert } from '../../sandbox/drill/responder.js';
 import { openSite, type Site } from '../../sandbox/drill/site.js';
 import { diskFull } from '../../sandbox/faults/index.js';
+import { until } from '../support/until.js';
 
 const project = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -40,19 +40,14 @@ function start(env: Record<string, string>) {
   });
 }
 
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const giveUpAt = Date.now() + 60_000; Date.now() < giveUpAt; await delay(100)) if (await holds()) return;
-  throw new Error(`${what} did not happen`);
-}
-
 const isReady = (): Promise<boolean> => fetch(`${site.url}/readyz`).then(({ ok }) => ok, () => false);
 
 describe('npm start', () => {
   it('runs server and workers against the Temporal that the environment names, and ends all of them on SIGTERM', async () => {
     const running = start({ TEMPORAL_ADDRESS: site.temporal.address });
-    await until('the start', isReady);
+    await until('the start', isReady, 60_000);
     await sendAlert(site, await diskFull().alert(site.authos));
-    await until('a page', () => site.mailbox.messages.length > 0);
+    await until('a page', () => site.mailbox.messages.length > 0, 60_000);
     running.kill('SIGTERM');
     const { exitCode, all } = await running;
     expect(exitCode, all.slice(-2_000)).toBe(0);
