@@ -60,7 +60,9 @@ async function suspect(address: string): Promise<void> {
   await login(world.authos, address, email, bruteForce.password);
   await attack(address, 15, 3);
   const loop = async (): Promise<void> => {
-    while (!stopTrying.signal.aborted) {
+    for (let tries = 1; !stopTrying.signal.aborted; tries += 1) {
+      // Now and then the good one again: after an hour of this scale without one, it would be a certain attacker.
+      if (tries % 50 === 0) await login(world.authos, address, email, bruteForce.password);
       await login(world.authos, address, `guess${Math.random()}@authos.test`, 'x');
       await delay(150);
     }

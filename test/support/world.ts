@@ -27,6 +27,7 @@ import { hostWorker, incidentWorker, pageWorker, runWorker } from '../../src/wor
 import { modeId, queues } from '../../src/workflows/names.js';
 import { testBundles } from './bundles.js';
 import { practiceRunbook } from './practice-runs.js';
+import { query } from './query.js';
 
 const seed = ed25519.randomSecretKey();
 const people = ['ops-primary', 'ops-secondary', 'engineering-manager', 'cto', 'dba', 'infra', 'security', 'hotline', 'alice'];
@@ -249,7 +250,7 @@ export async function openWorld({ bundles = testBundles, realTime = false }: Wor
       const mine = (): Sent[] => world.sent.filter((m) => m.key.startsWith(start.id));
       const incident: TestIncident = {
         handle, start, host,
-        view: () => handle.query<IncidentView>('show'),
+        view: () => query<IncidentView>(client, handle, 'show'),
         pass: (minutes) => env.sleep(Math.round(minutes * start.times.minute)),
         async until(holds, what) {
           const patience = performance.now() + 50_000; // before the test's own time is over, so that the view is told

@@ -4,6 +4,7 @@ import { attackActivities } from '../../src/activities/attack.js';
 import type { BlockState } from '../../src/workflows/block.js';
 import { blockId } from '../../src/workflows/names.js';
 import { inActivity } from '../activities/support.js';
+import { query } from '../support/query.js';
 import { openRunbookWorld, type RunbookWorld } from '../support/runbook-world.js';
 
 const hour = 60 * 60_000;
@@ -15,7 +16,7 @@ beforeAll(async () => {
 afterAll(async () => world?.close());
 
 const handle = () => world.world.client.workflow.getHandle(blockId(world.authos.name, address));
-const state = () => handle().query<BlockState>('state');
+const state = () => query<BlockState>(world.world.client, handle(), 'state');
 const isBlocked = async (): Promise<boolean> => (await execa('ufw', ['status'], { env: world.authos.env(), extendEnv: false })).stdout.includes(address);
 
 async function block(id: string): Promise<void> {

@@ -41,6 +41,7 @@ describe('what reaches an incident', () => {
   it('twice under one id changes nothing the second time', async () => {
     const incident = await world.open({ activities: practiceHost().activities });
     const signed = incident.sign({ kind: 'escalate', reason: 'help' });
+    await incident.until(({ level }) => level === 1, 'the first page'); // before it, the first level is the next one
     await incident.signal('escalate', signed);
     await incident.until(({ level }) => level === 2, 'the escalation');
     expect(await incident.handle.executeUpdate('escalate', { args: [signed] })).toEqual({ said: 'done before' });
