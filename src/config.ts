@@ -5,7 +5,7 @@ import type { ClientConnectConfig } from '@temporalio/envconfig';
 import { parseDocument } from 'yaml';
 import type { Host } from './domain/inventory.js';
 import type { Automation } from './domain/messages.js';
-import type { Roster } from './domain/roster.js';
+import type { Roster } from './roster/roster.js';
 import { scaled, standardTimes } from './domain/times.js';
 import type { Times } from './domain/times.js';
 import { peopleOf, rosterOf } from './config/people.js';
@@ -159,7 +159,7 @@ function assembled(parsed: ParsedSections, temporal: Config['temporal'], folder:
     hosts: mapped(parsed.hosts, (name, host) => ({ name, ...host })),
     defaults: parsed.defaults,
     people: peopleOf(parsed.people),
-    roster: rosterOf(parsed.roles, parsed.people),
+    roster: rosterOf(parsed),
     channels: parsed.channels,
     sources: parsed.sources,
     http: parsed.http,

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runbooks } from '../src/catalogue.js';
 import { automationNames } from '../src/catalogue/plain.js';
 import { ConfigError, loadConfig, signingSeed } from '../src/config.js';
-import { holders } from '../src/domain/roster.js';
+import { holders } from '../src/roster/roster.js';
 import { standardTimes } from '../src/domain/times.js';
 
 const example = new URL('../responder.example.yaml', import.meta.url).pathname;
@@ -102,6 +102,12 @@ describe('the configuration', () => {
     ['a role that does not exist', `${minimal}roles: { Janitor: [dba] }`, [/^roles\.Janitor: /]],
     ['a role held by nobody known', `${minimal}roles: { CTO: [mallory] }`, [/^roles\.CTO: no such person \(got "mallory"\)/]],
     ['no escalation contact', `${minimal}roles: { Escalation contact: [] }`, ['roles.Escalation contact: must have a holder: others fall back to it']],
+    ['a rotation with somebody unknown', `${minimal}roles: { Primary: { rotation: [dba, [cto, mallory]], handOver: "09:00", zone: UTC, since: "2026-11-02" } }`, [/^roles\.Primary: no such person \(got "mallory"\)/]],
+    ['a rotation with a wrong day, time and zone', `${minimal}roles: { Primary: { rotation: [dba], handOver: "Funday 9", zone: Mars/Olympus, since: "2026-11-02" } }`, ['roles.Primary.handOver: must be a time such as 09:00, each day, or Monday 09:00, each week (got "Funday 9")', 'roles.Primary.zone: must be an IANA time zone such as Europe/Berlin (got "Mars/Olympus")']],
+    ['a weekly rotation that begins on another day', `${minimal}roles: { Primary: { rotation: [dba], handOver: "Monday 09:00", zone: UTC, since: "2026-11-03" } }`, ['roles.Primary.since: is a Tuesday: the first shift must begin on the day of the hand-over (got "2026-11-03")']],
+    ['an override that ends before it begins', `${minimal}overrides: [{ role: CTO, from: "2026-12-26T09:00:00Z", until: "2026-12-24T09:00:00Z", people: [dba] }]`, ['overrides.0.until: must be after from (got "2026-12-24T09:00:00Z")']],
+    ['an override without an offset', `${minimal}overrides: [{ role: CTO, from: "2026-12-24T09:00", until: "2026-12-26T09:00:00Z", people: [mallory] }]`, ['overrides.0.from: must be a moment such as 2026-12-24T18:00:00+01:00 (got "2026-12-24T09:00")']],
+    ['an override by somebody unknown', `${minimal}overrides: [{ role: CTO, from: "2026-12-24T09:00:00Z", until: "2026-12-26T09:00:00Z", people: [mallory] }]`, [/^overrides\.0\.people: no such person \(got "mallory"\)/]],
     ['a duration without a unit', `${minimal}times: { watch: 10 }`, ['times.watch: must be string (got 10)']],
     ['a duration of no length', `${minimal}times: { watch: 0s }`, ['times.watch: must be a duration such as 20s, 15m, 1.5h or 7d (got "0s")']],
     ['a secret in the open', `${minimal}sources: { grafana: { token: hunter2-hunter2-hunter2 } }`, ['sources.grafana.token: must be a reference, env:NAME or file:/path, not the secret itself']],

@@ -29,7 +29,7 @@ export interface PageParts {
   now?: () => number;
   /** One send may take this long, then it counts as unanswered. */
   sendTimeoutMs?: number;
-  /** A channel that has failed for so long, retries included, is left for the person's next one. */
+  /** A channel that still fails so long after the due time is left for the person's next one, at the next try. */
   fallThroughAfterMs?: number;
   /** Once some have been reached for so long, the request ends and names the others, so that one of them keeps nothing from being known. */
   partialAfterMs?: number;
@@ -79,7 +79,7 @@ export function pageActivities(parts: PageParts) {
   const { people, channels, log, metrics } = parts;
   const now = parts.now ?? Date.now;
   const sendTimeoutMs = parts.sendTimeoutMs ?? 15_000;
-  const fallThroughAfterMs = parts.fallThroughAfterMs ?? 60_000;
+  const fallThroughAfterMs = parts.fallThroughAfterMs ?? 25_000;
   const partialAfterMs = parts.partialAfterMs ?? 20_000;
   const lateAfterMs = parts.lateAfterMs ?? standardTimes.lateAfter;
 
@@ -97,8 +97,9 @@ export function pageActivities(parts: PageParts) {
       const remembers = isMemory(heartbeatDetails);
       const memory: Memory = remembers ? heartbeatDetails : { v: 1, copies: {} };
       const beat = (): void => context.heartbeat(memory);
-      /** Since the first attempt was scheduled, by the server's clock, plus what this attempt has taken. */
-      const waitedMs = (): number => currentAttemptScheduledTimestampMs - scheduledTimestampMs + (performance.now() - startedAt);
+      // By Temporal's clock, which due times are of too.
+      const serverNow = (): number => currentAttemptScheduledTimestampMs + (performance.now() - startedAt);
+      const waitedMs = (): number => serverNow() - scheduledTimestampMs;
 
       const { recipients: all, problems } = await recipientsOf(request, { holders: parts.holders, reachable }).catch((error: unknown) => {
         // So that the next attempt knows that this one sent nothing.
@@ -121,7 +122,7 @@ export function pageActivities(parts: PageParts) {
       beat();
       const beating = setInterval(beat, beatEveryMs);
       try {
-        await Promise.all(sends.map((send) => deliver(request, send, { beat, waitedMs, signal: context.cancellationSignal })));
+        await Promise.all(sends.map((send) => deliver(request, send, { beat, serverNow, signal: context.cancellationSignal })));
       } finally {
         clearInterval(beating);
         beat();
@@ -142,7 +143,7 @@ export function pageActivities(parts: PageParts) {
   async function deliver(
     request: PageRequest,
     { recipient, copy, ways }: { recipient: Recipient; copy: Copy; ways: (Way & { repeat: boolean })[] },
-    attempt: { beat: () => void; waitedMs: () => number; signal: AbortSignal },
+    attempt: { beat: () => void; serverNow: () => number; signal: AbortSignal },
   ): Promise<void> {
     const dueAt = request.kind === 'page' ? request.due.dueAt : request.dueAt;
     const unanswered = new Set(ways.filter(({ repeat }) => repeat).map(({ name }) => name));
@@ -166,7 +167,8 @@ export function pageActivities(parts: PageParts) {
         copy.failures[name] = oneLine(error instanceof Error ? error.message : String(error));
         const next = error instanceof NextChannel;
         metrics?.failed({ kind: request.kind, channel: channel.name, failure: next ? 'next channel' : mayHaveArrived ? 'may have arrived' : 'retryable' });
-        if (!next && attempt.waitedMs() <= fallThroughAfterMs) break;
+        // From the due time: a page that is late already, or was handed on for some of its people, has waited long enough.
+        if (!next && attempt.serverNow() - dueAt <= fallThroughAfterMs) break;
       }
     }
     copy.unanswered = [...unanswered];

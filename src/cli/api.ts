@@ -5,6 +5,7 @@ import type { Modes } from '../domain/mode.js';
 import type { StepReport } from '../domain/step.js';
 import type { Trial } from '../trial.js';
 import type { RunbookLine } from './catalogue.js';
+import type { OnCallList } from './oncall.js';
 import { CliError } from './cli-error.js';
 import { brokenShape, failureOf } from './api-failures.js';
 import { checkedIncidentId, explainUnknownId } from './incident-id.js';
@@ -69,6 +70,8 @@ export interface Api {
   reportMarkdown(id: string): Promise<string>;
   reportJson(id: string): Promise<unknown>;
   runbooks(): Promise<RunbookLine[]>;
+  /** Who is on call, now if no moment is given. */
+  onCall(at?: Date): Promise<OnCallList>;
   /** `since` is a duration such as `14d`. */
   trial(since: string): Promise<Trial>;
 }
@@ -140,6 +143,13 @@ export function responderApi(server: Server): Api {
     },
     async runbooks() {
       return list<RunbookLine>(await succeed(http, { method: 'GET', path: '/api/runbooks' }), 'runbooks');
+    },
+    async onCall(at) {
+      const query = new URLSearchParams(at === undefined ? {} : { at: at.toISOString() });
+      const answer = await succeed(http, { method: 'GET', path: '/api/oncall', query });
+      const { at: moment } = fields(answer);
+      if (typeof moment !== 'number') throw brokenShape(answer, 'a moment and who is on call');
+      return { at: moment, roles: list(answer, 'roles') };
     },
     async trial(since) {
       const answer = await succeed(http, { method: 'GET', path: '/api/trial', query: new URLSearchParams({ since }) });

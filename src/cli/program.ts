@@ -7,6 +7,7 @@ import { connector, type Connect, type Surroundings } from './cli.js';
 import { exitCodeLines } from './exit-codes.js';
 import { addIncidents } from './incidents.js';
 import { addMode } from './mode.js';
+import { addOnCall } from './oncall.js';
 import { addReport } from './report.js';
 import { addShow } from './show.js';
 import { addTrial } from './trial.js';
@@ -51,7 +52,7 @@ export function buildProgram(surroundings: Surroundings, ended: (code: number) =
 
   const connect = connector(surroundings, ended);
   const groups: [string, ((program: Command, connect: Connect) => void)[]][] = [
-    ['Look:', [addIncidents, addShow, addWatch, addReport, addTrial, addCatalogue]],
+    ['Look:', [addIncidents, addShow, addWatch, addReport, addOnCall, addTrial, addCatalogue]],
     ['Answer:', [addAnswers]],
     ['Steer:', [addPeopleActions, addRunActions, addMode]],
     ['Start:', [addOpen, addAlert, addRoute]],

@@ -1,6 +1,7 @@
-import { standardRoles } from '../domain/roster.js';
-import type { Roster } from '../domain/roster.js';
+import { standardRoles } from '../roster/roster.js';
+import type { Roster } from '../roster/roster.js';
 import { roles } from '../domain/runbook.js';
+import type { Role } from '../domain/runbook.js';
 import type { ParsedSections } from './schema.js';
 import type { Secret } from './secret.js';
 
@@ -50,12 +51,16 @@ function personOf(id: string, entry?: ParsedSections['people'][string]): Person 
   };
 }
 
-/** Roles of the file (`roles`, and `people.*.roles`) over the standard ones: a role that the file mentions is wholly the file's. */
-export function rosterOf(section: ParsedSections['roles'], people: ParsedSections['people']): Roster {
-  const holdersOf = (role: (typeof roles)[number]): string[] | undefined => {
-    const byPerson = Object.entries(people).flatMap(([id, person]) => (person.roles.includes(role) ? [id] : []));
+/**
+ * Roles of the file (`roles`, and `people.*.roles`) over the standard ones: a role that the file mentions is wholly the
+ * file's. A person's own `roles` add to a list, not to a rotation.
+ */
+export function rosterOf({ roles: section, people, overrides }: Pick<ParsedSections, 'roles' | 'people' | 'overrides'>): Roster {
+  const heldBy = (role: Role): Roster['roles'][Role] => {
     const given = section[role];
+    if (given && !Array.isArray(given)) return given;
+    const byPerson = Object.entries(people).flatMap(([id, person]) => (person.roles.includes(role) ? [id] : []));
     return given || byPerson.length > 0 ? [...new Set([...(given ?? []), ...byPerson])] : standardRoles[role];
   };
-  return { roles: Object.fromEntries(roles.flatMap((role) => (holdersOf(role) ? [[role, holdersOf(role)]] : []))) };
+  return { roles: Object.fromEntries(roles.flatMap((role) => (heldBy(role) ? [[role, heldBy(role)]] : []))), overrides };
 }

@@ -41,11 +41,15 @@ export function referenceProblems(raw: Record<string, unknown>, parsed: Partial<
   const defaultHost = parsed.hosts?.[parsed.defaults?.host ?? ''];
   if (defaultHost) known('defaults.mount', parsed.defaults?.mount, defaultHost.mounts, `mount of ${parsed.defaults?.host}`);
 
-  for (const [role, ids] of Object.entries(parsed.roles ?? {})) {
-    for (const id of ids ?? []) known(`roles.${role}`, id, people, 'person');
-    if ((ids ?? []).length === 0 && (role === 'Primary' || role === 'Escalation contact')) {
+  for (const [role, held] of Object.entries(parsed.roles ?? {})) {
+    const ids = Array.isArray(held) ? held : (held?.shifts.flat() ?? []);
+    for (const id of ids) known(`roles.${role}`, id, people, 'person');
+    if (ids.length === 0 && (role === 'Primary' || role === 'Escalation contact')) {
       problems.push({ path: `roles.${role}`, message: 'must have a holder: others fall back to it' });
     }
+  }
+  for (const [index, override] of (parsed.overrides ?? []).entries()) {
+    for (const id of override.people) known(`overrides.${index}.people`, id, people, 'person');
   }
   for (const [id, person] of Object.entries(parsed.people ?? {})) {
     const reachable = person.email !== undefined || person.contacts.length > 0 || Object.hasOwn(standardPeople, id);

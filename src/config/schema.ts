@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { mappingSchema } from '../alerts/generic.js';
 import { serviceNames } from '../domain/inventory.js';
+import { readHandOver, type Rotation, wrongSince } from '../roster/rotation.js';
 import { roles } from '../domain/runbook.js';
 import { standardTimes } from '../domain/times.js';
 import type { Times } from '../domain/times.js';
@@ -38,6 +39,38 @@ const timeZone = z.string().refine((zone) => {
     return false;
   }
 }, 'must be an IANA time zone such as Europe/Berlin');
+
+const handOver = z.string().transform((text, context) => {
+  const read = readHandOver(text);
+  if (read) return read;
+  context.addIssue('must be a time such as 09:00, each day, or Monday 09:00, each week');
+  return z.NEVER;
+});
+
+const rotation = z
+  .strictObject({
+    rotation: z.array(z.union([name.transform((one) => [one]), z.array(name).min(1)], 'must be a name, or a list of names that share the shift')).min(1),
+    handOver,
+    zone: timeZone,
+    since: z.string(),
+  })
+  .transform(({ rotation: shifts, ...more }, context): Rotation => {
+    const wrong = wrongSince(more);
+    if (wrong) context.addIssue({ code: 'custom', path: ['since'], message: wrong });
+    return { shifts, ...more };
+  });
+// Not a union, whose problems would hide those of the part that was meant.
+const roleHolders = z.unknown().transform((value, context): string[] | Rotation => {
+  const read = (Array.isArray(value) ? z.array(name) : rotation).safeParse(value);
+  if (read.success) return read.data;
+  for (const { code: _, ...issue } of read.error.issues) context.addIssue({ ...issue, code: 'custom', message: issue.message });
+  return z.NEVER;
+});
+
+const moment = z.iso.datetime({ offset: true, message: 'must be a moment such as 2026-12-24T18:00:00+01:00' }).transform((text) => Date.parse(text));
+const override = z
+  .strictObject({ role: z.enum(roles), from: moment, until: moment, people: z.array(name).min(1), reason: z.string().max(200).optional() })
+  .refine(({ from, until }) => !(from >= until), { path: ['until'], message: 'must be after from' });
 
 // Each name is an argument of systemctl, docker or supervisorctl: none may look like an option.
 const serviceName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9@:._*-]{0,99}$/, 'must be the name of a unit, a container or a program');
@@ -257,7 +290,8 @@ export function sections(env: Environment) {
     hosts: z.record(name, host),
     defaults: defaults.prefault({}),
     people: z.record(name, person).default({}),
-    roles: z.partialRecord(z.enum(roles), z.array(name)).default({}),
+    roles: z.partialRecord(z.enum(roles), roleHolders).default({}),
+    overrides: z.array(override).default([]),
     channels: z.strictObject({ email: smtp.optional(), log: z.strictObject({}).prefault({}) }).prefault({}),
     sources: z.record(name, source).default({}),
     http: z

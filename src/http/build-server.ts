@@ -10,6 +10,7 @@ import { answerError, ApiError } from './errors.js';
 import { healthRoutes } from './health-routes.js';
 import { incidentRoutes } from './incident-routes.js';
 import { modeRoutes } from './mode-routes.js';
+import { onCallRoutes } from './oncall-routes.js';
 import type { ServerParts } from './parts.js';
 import { routeRoutes } from './route-routes.js';
 import { doors } from './tokens.js';
@@ -63,6 +64,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   await app.register(incidentRoutes(parts, door), { prefix: '/api' });
   await app.register(modeRoutes(parts, door), { prefix: '/api' });
   await app.register(routeRoutes(parts, door), { prefix: '/api' });
+  await app.register(onCallRoutes(parts, door), { prefix: '/api' });
   await app.register(trialRoutes(parts, door), { prefix: '/api' });
   await app.register(codecRoutes(parts, door), { prefix: '/codec' });
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());

@@ -10,7 +10,7 @@ import { emailChannel } from '../channels/email.js';
 import { logChannel } from '../channels/log.js';
 import { runbooks } from '../catalogue.js';
 import type { Config } from '../config.js';
-import { holders } from '../domain/roster.js';
+import { holders } from '../roster/roster.js';
 import { lazyConnection } from '../lazy-connection.js';
 import { dataConverterOf } from '../payloads/encryption.js';
 import { reportsFolder } from '../http/serve.js';
@@ -87,6 +87,7 @@ function pageParts(config: Config, logger: Logger) {
     channels: mail ? [mail] : [log],
     log,
     lateAfterMs: lateAfter,
-    fallThroughAfterMs: minute,
+    // With the next try of sendPage's retries, and a send that hangs, the next channel has it within a minute.
+    fallThroughAfterMs: minute * (25 / 60),
   };
 }

@@ -162,6 +162,7 @@ describe('help', () => {
       'show',
       'watch',
       'report',
+      'oncall',
       'trial',
       'catalogue',
       'ack',

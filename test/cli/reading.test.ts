@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { plainRunbook } from '../../src/catalogue/plain.js';
 import { runbookMarkdown } from '../../src/catalogue/render.js';
+import type { OnCall } from '../../src/roster/on-call.js';
 import type { Trial } from '../../src/trial.js';
 import { diskSpaceCriticalProcedure } from '../../src/workflows/disk-space-critical.js';
 import { apiServer, closedIncident, incidentId, openIncident, responder, type ApiServer } from './world.js';
@@ -277,6 +278,36 @@ describe('responder report, mode and runbooks', () => {
     expect(unknown).toMatchObject({ exitCode: 2, stderr: 'responder: there is no runbook "diskSpace".\nThere are diskSpaceCritical.' });
     const old = await responder(['catalogue', 'diskSpaceCritical'], { url: server.url });
     expect(old.stderr).toContain('of another version');
+  });
+});
+
+describe('responder oncall', () => {
+  const at = Date.now();
+  const roles: OnCall[] = [
+    { role: 'Primary', people: [{ id: 'alice', name: 'Alice' }], by: 'rotation', next: { at: at + 3 * 3_600_000, people: [{ id: 'bob', name: 'Bob' }] } },
+    { role: 'CTO', people: [{ id: 'em', name: 'Manager' }], by: 'standing in' },
+    { role: 'Secondary', people: [{ id: 'bob', name: 'bob' }], by: 'override', reason: 'swap\nwith alice' },
+    { role: '24/7 Hotline', people: [], by: 'list' },
+  ];
+
+  it('tells who is paged for each role, why, and the next hand-over', async () => {
+    server.on('GET /api/oncall', { json: { at, roles } });
+    const { stdout, exitCode } = await responder(['oncall'], { url: server.url });
+    expect(exitCode).toBe(0);
+    expect(server.seen.at(-1)).toMatchObject({ url: '/api/oncall', authorization: 'Bearer token-of-alice' });
+    expect(stdout).toMatch(/^Primary +Alice \(alice\) +rotation +.*\(in 3 h\): Bob \(bob\)$/m);
+    expect(stdout).toMatch(/^CTO +Manager \(em\) +nobody holds it: the Escalation contact$/m);
+    expect(stdout).toMatch(/^Secondary +bob +override: swap with alice$/m);
+    expect(stdout).toMatch(/^24\/7 Hotline +NOBODY +list$/m);
+  });
+
+  it('asks about another moment, and says what is none', async () => {
+    server.on('GET /api/oncall', { json: { at, roles } });
+    expect(JSON.parse((await responder(['oncall', '--at', '2026-12-24T18:00+01:00', '--json'], { url: server.url })).stdout)).toEqual({ at, roles });
+    expect(server.seen.at(-1)).toMatchObject({ url: '/api/oncall?at=2026-12-24T17%3A00%3A00.000Z' });
+    const wrong = await responder(['oncall', '--at', 'tomorrow'], { url: server.url });
+    expect(wrong.stderr).toContain('--at must be a moment, not "tomorrow"');
+    expect(wrong.exitCode).toBe(2);
   });
 });
 

@@ -10,6 +10,7 @@ import type { Config } from '../../src/config.js';
 import { buildServer } from '../../src/http/build-server.js';
 import { ApiError } from '../../src/http/errors.js';
 import type { Acting, Incidents, Reports } from '../../src/http/incidents.js';
+import { standardRoles } from '../../src/roster/roster.js';
 import { createMetrics } from '../../src/metrics.js';
 import { inventory, runbooks } from '../alerts/world.js';
 
@@ -67,6 +68,7 @@ export async function served(
     config: {
       ...inventory,
       people: { alice: { id: 'alice', name: 'Alice', contacts: [{ email: 'alice@example.com' }], token: new Secret(tokens.alice) } },
+      roster: { roles: standardRoles, overrides: [{ role: 'CTO', from: Date.parse('2026-12-24T18:00:00Z'), until: Date.parse('2026-12-26T18:00:00Z'), people: ['alice'], reason: 'holiday' }] },
       sources: { monitoring: { token: [new Secret(tokens.monitoring)], requestsPerMinute: 10_000 }, ...sources },
       encryption: { keys },
       links: { console: 'http://127.0.0.1:8080', temporalUi: 'http://127.0.0.1:8233' },

@@ -18,7 +18,7 @@ import type { PersonAction, SignedAction } from '../../src/domain/action.js';
 import type { Alert } from '../../src/domain/alert.js';
 import type { IncidentView, TimelineEntry } from '../../src/domain/incident.js';
 import type { IncidentStart, Mode } from '../../src/domain/messages.js';
-import { holders, standardRoles } from '../../src/domain/roster.js';
+import { holders, standardRoles } from '../../src/roster/roster.js';
 import type { Runbook } from '../../src/domain/runbook.js';
 import { searchAttributes } from '../../src/domain/search-attributes.js';
 import { publicKeyOf, sign } from '../../src/domain/signing.js';
