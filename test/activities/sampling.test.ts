@@ -60,17 +60,25 @@ async function prove(
   };
 }
 
+/** Never sooner; later by what a busy machine takes. */
+function expectAt(after: number[], seconds: number[]): void {
+  expect(after).toHaveLength(seconds.length);
+  const late = after.map((at, n) => at - (seconds[n] ?? 0));
+  expect(Math.min(...late)).toBeGreaterThanOrEqual(0);
+  expect(Math.max(...late)).toBeLessThanOrEqual(3);
+}
+
 describe('a proof by samples', () => {
   it("is recovered after three samples in a row, 20 s apart, of the server's time", async () => {
     const { verdict, after } = await prove({ samples: 3, every: 20_000 }, (n) => recovered(`used 7${n} %`));
     expect(verdict).toEqual({ kind: 'recovered', evidence: '3 samples in a row, 20 s apart; the last: used 73 %' });
-    expect(after).toEqual([0, 20, 40]);
+    expectAt(after, [0, 20, 40]);
   });
 
   it('takes no sample before things have settled', async () => {
     const { verdict, after } = await prove({ samples: 2, every: 20_000, settle: 300_000 }, () => recovered('ok'));
     expect(verdict.kind).toBe('recovered');
-    expect(after).toEqual([300, 320]);
+    expectAt(after, [300, 320]);
   });
 
   it('ends at the first sample that is not recovered', async () => {
@@ -78,7 +86,7 @@ describe('a proof by samples', () => {
       n === 2 ? { kind: 'not recovered', evidence: 'used 91 %' } : recovered('used 70 %'),
     );
     expect(verdict).toEqual({ kind: 'not recovered', evidence: 'used 91 %' });
-    expect(after).toEqual([0, 20]);
+    expectAt(after, [0, 20]);
   });
 
   it('ends as unknown in the words of a probe that throws', async () => {
