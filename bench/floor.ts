@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import fastify from 'fastify';
+import type { Message } from '../src/channels/channel.js';
 import { emailChannel } from '../src/channels/email.js';
 import { bundle } from '../src/workers/bundle.js';
 
@@ -33,11 +34,12 @@ async function serve(): Promise<void> {
 }
 
 async function work(): Promise<void> {
-  const { subject, text, html } = JSON.parse(await readFile(file, 'utf8')) as { subject: string; text: string; html: string };
+  const page = JSON.parse(await readFile(file, 'utf8')) as Pick<Message, 'subject' | 'text' | 'html'>;
+  const incident = { id: 'floor', severity: 'High', title: 'floor', target: 'floor' } as const;
   const channel = emailChannel({ server: { host: '127.0.0.1', port: Number(port) }, from: 'AuthOS Responder <responder@example.com>' });
   const activities: FloorActivities = {
     async send(key) {
-      await channel.send({ key: `floor/${key}`, person: { id: 'floor', address: 'floor@example.com' }, subject, text, html, urgency: 'high', late: false });
+      await channel.send({ key: `floor/${key}`, person: { id: 'floor', address: 'floor@example.com' }, kind: 'page', incident, lead: '', ...page, urgency: 'high', late: false });
     },
   };
   const connection = await NativeConnection.connect({ address });

@@ -8,18 +8,8 @@ import { automationNames } from '../src/catalogue/plain.js';
 import { ConfigError, loadConfig, signingSeed } from '../src/config.js';
 import { holders } from '../src/roster/roster.js';
 import { standardTimes } from '../src/domain/times.js';
+import { exampleEnv as env, exampleFile } from './support/example-config.js';
 
-const example = new URL('../responder.example.yaml', import.meta.url).pathname;
-const env = {
-  AUTHOS_TOKEN: 'authos-token-0123456789',
-  AUTHOS_DATABASE_URL: 'postgresql://responder:hunter2@db-1:5432/authos',
-  AUTHOS_REDIS_URL: 'redis://:hunter2@redis-1:6379/1',
-  ALERTMANAGER_TOKEN: 'alertmanager-0123456789',
-  MONITORING_TOKEN: 'monitoring-0123456789',
-  ALICE_TOKEN: 'alice-0123456789abcdef',
-  BOB_TOKEN: 'bob-0123456789abcdef',
-  SMTP_PASSWORD: 'smtp-hunter2',
-};
 const catalogue = [{ type: 'diskSpaceCritical', steps: ['Clear Old Logs', 'Archive Old Data'] }];
 const minimal = `
 environments: { production: { authos: { url: https://auth.example.com, token: env:AUTHOS_TOKEN } } }
@@ -56,11 +46,11 @@ describe('the configuration', () => {
     const named = [...variables.matchAll(/^([A-Z_]+)=/gm)].map(([, name]) => name);
     expect(named).toEqual(expect.arrayContaining(Object.keys(env)));
 
-    const config = loadConfig({ file: example, env: { ...env, TEMPORAL_ADDRESS: 'temporal:7233' }, catalogue: automationNames(runbooks) });
+    const config = loadConfig({ file: exampleFile, env: { ...env, TEMPORAL_ADDRESS: 'temporal:7233' }, catalogue: automationNames(runbooks) });
     expect(config.hosts['app-1']).toMatchObject({ name: 'app-1', environment: 'production', user: 'www-data', protectedLogs: ['audit', 'security'] });
     expect(config.environments.production?.authos.token.reveal()).toBe(env.AUTHOS_TOKEN);
     expect(config.temporal.address).toBe('temporal:7233');
-    expect(config.people.alice?.contacts).toEqual([{ email: 'alice@example.com' }, { email: 'alice@phone.example.com' }]);
+    expect(config.people.alice?.contacts).toEqual([{ email: 'alice@example.com' }, { email: 'alice@phone.example.com' }, { slackWebhook: 'ops' }]);
     expect(holders(config.roster, 'Primary', 0)).toEqual({ people: ['alice'] });
     expect(holders(config.roster, 'Backend Engineer', 0)).toEqual({ people: ['bob'] });
   });
@@ -88,7 +78,7 @@ describe('the configuration', () => {
   });
 
   it('shows no secret in text, JSON or the inspector', () => {
-    const config = loadConfig({ file: example, env: { ...env, TEMPORAL_API_KEY: 'temporal-api-key' } });
+    const config = loadConfig({ file: exampleFile, env: { ...env, TEMPORAL_API_KEY: 'temporal-api-key' } });
     const shown = JSON.stringify(config) + inspect(config, { depth: null }) + String(config.people.alice?.token);
     for (const secret of [...Object.values(env), 'temporal-api-key']) expect(shown).not.toContain(secret);
     expect(config.temporal.connection()).toMatchObject({ apiKey: 'temporal-api-key' });
@@ -119,6 +109,12 @@ describe('the configuration', () => {
     ['a path that climbs', minimal.replace('/var/www/authos', '/var/www/../../etc'), [/^hosts\.app-1\.root: must be an absolute path without "\.\."/]],
     ['an unknown mount as default', `${minimal}defaults: { host: app-1, mount: /srv }`, ['defaults.mount: no such mount of app-1 (got "/srv"); there are /']],
     ['a URL with a password', minimal.replace('https://auth', 'https://user:hunter2@auth'), ['environments.production.authos.url: must not hold a user or password']],
+    ['a contact of two kinds', `${minimal}people: { eve: { contacts: [{ email: eve@example.com, webhook: bridge }] } }`, [/^people\.eve\.contacts\.0: must have exactly one of email, /]],
+    ['a contact of no kind', `${minimal}people: { eve: { contacts: [{ pigeon: coop }] } }`, ['people.eve.contacts.0.pigeon: is not a setting', /^people\.eve\.contacts\.0: must have exactly one of email, /]],
+    ['a contact that no channel knows', `${minimal}people: { eve: { contacts: [{ slackWebhook: ops }] } }`, ['people.eve.contacts.0.slackWebhook: no such name in channels.slackWebhooks (got "ops"); there is none']],
+    ['the address of a webhook in the open', `${minimal}channels: { slackWebhooks: { ops: { url: https://hooks.slack.com/services/hunter2 } } }`, ['channels.slackWebhooks.ops.url: must be a reference, env:NAME or file:/path, not the secret itself']],
+    ['a webhook that is no address', `${minimal}channels: { slackWebhooks: { ops: { url: "env:SMTP_PASSWORD" } } }`, ['channels.slackWebhooks.ops.url: must be an http or https URL']],
+    ['a secret too short to sign with', `${minimal}channels: { webhooks: { b: { url: "env:BRIDGE_URL", secret: "env:SMTP_PASSWORD" } } }`, ['channels.webhooks.b.secret: must be whsec_ and 24 to 64 bytes in base64']],
     ['an empty file', '', ['environments: at least one is needed', 'hosts: at least one is needed']],
   ])('refuses %s', async (_what, yaml, expected) => {
     const problems = await problemsOf(yaml);

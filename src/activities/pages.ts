@@ -1,5 +1,5 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
-import { MayHaveArrived, NextChannel } from '../channels/channel.js';
+import { MayHaveArrived, NextChannel, TryLater } from '../channels/channel.js';
 import type { Channel, Message, Person } from '../channels/channel.js';
 import { oneLine } from '../channels/outsider-text.js';
 import { pageText } from '../channels/page-text.js';
@@ -49,6 +49,8 @@ interface Copy {
   lost: boolean;
   /** The last failure of each way, in its own words. */
   failures: Record<string, string>;
+  /** Moments (ms since the epoch) before which ways want no other try. */
+  notBefore?: Record<string, number>;
   delivery?: Delivery;
 }
 
@@ -150,6 +152,11 @@ export function pageActivities(parts: PageParts) {
     for (const { name, channel, address, repeat } of ways) {
       if (attempt.signal.aborted) break;
       const sentAt = now();
+      const waitMs = (copy.notBefore?.[name] ?? 0) - sentAt;
+      if (waitMs > 0) {
+        if (attempt.serverNow() - dueAt + waitMs <= fallThroughAfterMs) break;
+        continue;
+      }
       const late = (request.kind === 'page' && request.due.late) || sentAt - dueAt > lateAfterMs;
       copy.attempts += 1;
       if (repeat) copy.repeats += 1;
@@ -167,8 +174,10 @@ export function pageActivities(parts: PageParts) {
         copy.failures[name] = oneLine(error instanceof Error ? error.message : String(error));
         const next = error instanceof NextChannel;
         metrics?.failed({ kind: request.kind, channel: channel.name, failure: next ? 'next channel' : mayHaveArrived ? 'may have arrived' : 'retryable' });
+        const waitsMs = error instanceof TryLater ? error.afterMs : 0;
+        if (waitsMs > 0) copy.notBefore = { ...copy.notBefore, [name]: now() + waitsMs };
         // From the due time: a page that is late already, or was handed on for some of its people, has waited long enough.
-        if (!next && attempt.serverNow() - dueAt <= fallThroughAfterMs) break;
+        if (!next && attempt.serverNow() - dueAt + waitsMs <= fallThroughAfterMs) break;
       }
     }
     copy.unanswered = [...unanswered];
@@ -192,6 +201,8 @@ export function pageActivities(parts: PageParts) {
     return {
       key,
       person: { id: person, ...(name === undefined ? {} : { name }), address: at.address },
+      kind: request.kind,
+      incident: { id: request.incident.id, severity: request.incident.severity, title: request.incident.title, target: request.incident.target },
       ...pageText({ request, why, ...(part === undefined ? {} : { part }), escalatedToYou, late: at.late, now: at.now }),
       urgency: request.kind === 'notice' ? 'normal' : 'high',
       late: at.late,

@@ -1,6 +1,13 @@
-/** One way to reach a person, as the config gives it. A channel takes the kind that it can use. */
+import type { PageRequest } from '../domain/page.js';
+import type { Severity } from '../domain/severity.js';
+
+/** One way to reach a person, as the config gives it: exactly one of these. A channel takes the kind that it can use. */
 export interface Contact {
-  email?: string;
+  email?: string | undefined;
+  /** Name of an incoming webhook of Slack in the config. */
+  slackWebhook?: string | undefined;
+  /** Name of a webhook of our own kind in the config. */
+  webhook?: string | undefined;
 }
 
 /** A person as the channels see one. */
@@ -15,7 +22,11 @@ export interface Message {
   /** The same for every attempt, so that the other side can tell a repeat: `<incident>/<level>/<round>/<person>`. */
   key: string;
   person: { id: string; name?: string; address: string };
+  kind: PageRequest['kind'];
+  incident: { id: string; severity: Severity; title: string; target: string };
   subject: string;
+  /** What is wrong and what is wanted, in one line, for places that have no room for `text`. */
+  lead: string;
   text: string;
   html?: string;
   /** Pages and questions are high, notices are normal. */
@@ -37,12 +48,23 @@ export interface Channel {
   addressOf(contact: Contact): string | undefined;
   /**
    * Resolves once the other side has accepted. Throws `NextChannel` when this channel will not work for this person now,
-   * `MayHaveArrived` when it is not known whether the message was accepted, and any other Error when it was not and a
-   * retry may help. A retry carries the same `message.key`. Gives up when `signal` aborts.
+   * `MayHaveArrived` when it is not known whether the message was accepted, `TryLater` when the other side says when to
+   * come back, and any other Error when it was not accepted and a retry may help. A retry carries the same `message.key`. Gives up when `signal` aborts.
    */
   send(message: Message, signal?: AbortSignal): Promise<Receipt>;
   /** Ends idle connections; sends in flight finish first. */
   close(): Promise<void>;
+}
+
+/** The other side is there and wants no request before some time is over. It has not taken the message. */
+export class TryLater extends Error {
+  override readonly name = 'TryLater';
+  readonly afterMs: number;
+
+  constructor(message: string, afterMs: number) {
+    super(message);
+    this.afterMs = afterMs;
+  }
 }
 
 /** This channel will not work for this person now: an address refused, a login refused. The next one is tried at once. */

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { createTransport } from 'nodemailer';
 import { MayHaveArrived, NextChannel } from './channel.js';
 import type { Channel, Message } from './channel.js';
+import { messageHash } from './message-hash.js';
 import { oneLine } from './outsider-text.js';
 
 /** Where mail is handed over. `password` comes from the config's secrets and appears in no message, error or log. */
@@ -79,11 +79,6 @@ export function emailChannel(options: { server: MailServer; from: string; timeou
       transport.close();
     },
   };
-}
-
-/** The part before the @ of a Message-ID: a key may hold what an address may not. */
-function messageHash(key: string): string {
-  return createHash('sha256').update(key).digest('hex').slice(0, 40);
 }
 
 function plainAddress(message: Message): string {

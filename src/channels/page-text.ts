@@ -17,9 +17,10 @@ export interface PageTextInput {
   now: number;
 }
 
-/** Subject, plain text and the same as simple HTML. Every value is one line or a code block, and escaped in the HTML. */
+/** Subject, the line under it, plain text and the same as simple HTML. Every value is one line or a code block, and escaped in the HTML. */
 export interface PageText {
   subject: string;
+  lead: string;
   text: string;
   html: string;
 }
@@ -45,7 +46,7 @@ export function pageText(input: PageTextInput): PageText {
   const subject = subjectLine(input);
   const lead = leadLine(input);
   const sections = sectionsOf(input);
-  return { subject, text: plain(lead, sections), html: hypertext(subject, lead, sections) };
+  return { subject, lead, text: plain(lead, sections), html: hypertext(subject, lead, sections) };
 }
 
 function levelName(level: LevelName): string {

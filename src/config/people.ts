@@ -2,19 +2,15 @@ import { standardRoles } from '../roster/roster.js';
 import type { Roster } from '../roster/roster.js';
 import { roles } from '../domain/runbook.js';
 import type { Role } from '../domain/runbook.js';
+import type { Contact } from './contacts.js';
 import type { ParsedSections } from './schema.js';
 import type { Secret } from './secret.js';
-
-/** One way to reach a person. */
-export interface Contact {
-  email: string;
-}
 
 /** Somebody who can be paged and, with a token, act through the API. */
 export interface Person {
   id: string;
   name: string;
-  /** The first address of `contacts`. */
+  /** The first mail address of `contacts`. */
   email?: string;
   /** In the order in which they are tried; at least one. */
   contacts: Contact[];
@@ -40,12 +36,13 @@ export function peopleOf(section: ParsedSections['people']): Record<string, Pers
 
 function personOf(id: string, entry?: ParsedSections['people'][string]): Person {
   const standard = Object.hasOwn(standardPeople, id) ? standardPeople[id] : undefined;
-  const given = [...(entry?.email ? [{ email: entry.email }] : []), ...(entry?.contacts ?? [])];
-  const contacts = given.length > 0 ? given : standard ? [{ email: standard.email }] : [];
+  const given: Contact[] = [...(entry?.email ? [{ email: entry.email }] : []), ...(entry?.contacts ?? [])];
+  const contacts: Contact[] = given.length > 0 ? given : standard ? [{ email: standard.email }] : [];
+  const address = contacts.find((contact) => contact.email !== undefined)?.email;
   return {
     id,
     name: entry?.name ?? standard?.name ?? id,
-    ...(contacts[0] && { email: contacts[0].email }),
+    ...(address !== undefined && { email: address }),
     contacts,
     ...(entry?.token && { token: entry.token }),
   };

@@ -1,3 +1,4 @@
+import { contactProblems } from './contacts.js';
 import { risks } from '../domain/step.js';
 import type { ParsedSections } from './schema.js';
 import { got } from './problems.js';
@@ -54,6 +55,7 @@ export function referenceProblems(raw: Record<string, unknown>, parsed: Partial<
   for (const [id, person] of Object.entries(parsed.people ?? {})) {
     const reachable = person.email !== undefined || person.contacts.length > 0 || Object.hasOwn(standardPeople, id);
     if (!reachable) problems.push({ path: `people.${id}`, message: 'needs an email or contacts, or nobody can page them' });
+    for (const [index, each] of person.contacts.entries()) problems.push(...contactProblems(`people.${id}.contacts.${index}`, each, parsed.channels));
   }
   return [...problems, ...sharedTokens(parsed), ...automationProblems(parsed.automation ?? {}, catalogue), ...mailProblems(parsed)];
 }

@@ -5,6 +5,8 @@ import { readHandOver, type Rotation, wrongSince } from '../roster/rotation.js';
 import { roles } from '../domain/runbook.js';
 import { standardTimes } from '../domain/times.js';
 import type { Times } from '../domain/times.js';
+import { channelsSection } from './channels.js';
+import { contact } from './contacts.js';
 import { milliseconds } from './duration.js';
 import { resolveSecret } from './secret.js';
 import type { Environment, Secret } from './secret.js';
@@ -230,7 +232,7 @@ export function sections(env: Environment) {
     /** Shorthand for the first contact. */
     email: email.optional(),
     /** Ways to reach this person, in order. */
-    contacts: z.array(z.strictObject({ email })).default([]),
+    contacts: z.array(contact).default([]),
     token: token.optional(),
     roles: z.array(z.enum(roles)).default([]),
   });
@@ -292,7 +294,7 @@ export function sections(env: Environment) {
     people: z.record(name, person).default({}),
     roles: z.partialRecord(z.enum(roles), roleHolders).default({}),
     overrides: z.array(override).default([]),
-    channels: z.strictObject({ email: smtp.optional(), log: z.strictObject({}).prefault({}) }).prefault({}),
+    channels: channelsSection({ smtp, secret, upToTwo, name }),
     sources: z.record(name, source).default({}),
     http: z
       .strictObject({

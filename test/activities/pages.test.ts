@@ -9,14 +9,17 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { findBinary } from '../../sandbox/servers/binaries.js';
 import { pageActivities } from '../../src/activities/pages.js';
 import type { PageMetrics, PageParts } from '../../src/activities/pages.js';
-import type { Person } from '../../src/channels/channel.js';
+import type { Channel, Person } from '../../src/channels/channel.js';
 import { emailChannel } from '../../src/channels/email.js';
 import { logChannel } from '../../src/channels/log.js';
+import { webhookChannel } from '../../src/channels/webhook.js';
 import type { PagePart } from '../../src/domain/ladder.js';
 import type { Ask } from '../../src/domain/messages.js';
 import type { PageRequest, PageResult } from '../../src/domain/page.js';
 import type { Role } from '../../src/domain/runbook.js';
 import { openPostOffice } from '../support/post-office.js';
+import { openReceiver } from '../support/receiver.js';
+import type { Received, Receiver, Reply } from '../support/receiver.js';
 import type { PostOffice, Treatment } from '../support/post-office.js';
 import type { page } from './pages.workflow.js';
 
@@ -59,6 +62,8 @@ interface Wishes {
   roles?: Partial<Record<Role, string[]>>;
   people?: Record<string, Person>;
   parts?: Partial<PageParts>;
+  /** Channels before mail. */
+  channels?: PageParts['channels'];
   smtpTimeoutMs?: number;
   onFailed?: () => void;
   worker?: Pick<WorkerOptions, 'maxHeartbeatThrottleInterval'>;
@@ -82,7 +87,7 @@ async function world(wishes: Wishes = {}): Promise<World> {
   const activities = pageActivities({
     holders: (role) => ({ people: roles[role] ?? [] }),
     people: wishes.people ?? people,
-    channels: [email],
+    channels: [...(wishes.channels ?? []), email],
     log,
     metrics: {
       accepted: (event) => accepted.push(event),
@@ -109,6 +114,15 @@ async function world(wishes: Wishes = {}): Promise<World> {
       });
     },
   };
+}
+
+/** The channel for signed webhooks, and who receives them. */
+async function bridge(reply: (request: Received, number: number) => Reply): Promise<{ webhook: Channel; receiver: Receiver }> {
+  const receiver = await openReceiver(reply);
+  const secrets = [`whsec_${Buffer.alloc(32, 'k').toString('base64')}`];
+  const webhook = webhookChannel({ receivers: { bridge: { url: receiver.url, secrets } } });
+  open.push(receiver, webhook);
+  return { webhook, receiver };
 }
 
 const incidentId = '0190f3c0-0000-7000-8000-000000000001';
@@ -276,6 +290,30 @@ describe('a page', () => {
     const result = await send({ kind: 'page', ...common(), due, only: [{ person: 'alice', mayHaveArrived: false }] });
     expect(shortOf(result)).toEqual([{ person: 'alice', channel: 'email 2', attempts: 2, repeats: 0 }]);
     expect(office.to('alice@example.com')).toHaveLength(1);
+  });
+
+  it('takes the next contact at once when the first wants to be left alone for longer than a minute', async () => {
+    const { webhook, receiver } = await bridge((_request, n) => (n === 1 ? { status: 429, headers: { 'retry-after': '3600' } } : { status: 204 }));
+    const { office, send, failed } = await world({
+      people: { ...people, alice: { contacts: [{ webhook: 'bridge' }, { email: 'alice@example.com' }] } },
+      channels: [webhook],
+    });
+    const result = await send(pageOf(part(1, ['Primary'])));
+    expect(shortOf(result)).toEqual([{ person: 'alice', channel: 'email 2', attempts: 2, repeats: 0 }]);
+    expect(office.to('alice@example.com')).toHaveLength(1);
+    expect(receiver.requests).toHaveLength(1);
+    expect(failed).toEqual([expect.objectContaining({ channel: 'webhook', failure: 'retryable' })]);
+  });
+
+  it('leaves a receiver alone for as long as it asks, however often it is its turn, and tells it the same id', async () => {
+    const asked: number[] = [];
+    const { webhook, receiver } = await bridge(() => (asked.push(performance.now()) === 1 ? { status: 503, headers: { 'retry-after': '1' } } : { status: 204 }));
+    const { send } = await world({ people: { ...people, alice: { contacts: [{ webhook: 'bridge' }] } }, channels: [webhook] });
+    const result = await send(pageOf(part(1, ['Primary'])));
+    expect(shortOf(result)).toEqual([{ person: 'alice', channel: 'webhook', attempts: 2, repeats: 0 }]);
+    const [first = 0, second = 0] = asked;
+    expect(second - first).toBeGreaterThanOrEqual(990);
+    expect(new Set(receiver.requests.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
   });
 
   it('stops when the incident no longer wants it', async () => {

@@ -15,7 +15,10 @@ afterEach(async () => {
 const message: Message = {
   key: '0190f3c0-0000-7000-8000-000000000001/2/1.0/alice',
   person: { id: 'alice', name: 'Alice Example', address: 'alice@example.com' },
+  kind: 'page',
+  incident: { id: '0190f3c0-0000-7000-8000-000000000001', severity: 'Critical', title: 'Disk Space Critical', target: 'app-1:/var' },
   subject: '[Critical] Disk Space Critical on app-1:/var – Level 2',
+  lead: 'Disk 93 % full – open for 5 min. Please acknowledge.',
   text: 'Disk 93 % full\n',
   html: '<p>Disk 93 % full</p>',
   urgency: 'high',

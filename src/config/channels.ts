@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import type { Secret } from './secret.js';
+
+interface Parts<Smtp extends z.ZodType> {
+  smtp: Smtp;
+  /** A reference to a secret. */
+  secret: z.ZodType<Secret>;
+  upToTwo: (one: z.ZodType<Secret>) => z.ZodType<Secret[]>;
+  name: z.ZodString;
+}
+
+/** The section `channels`: by which ways people are told. Addresses that let anybody post are secrets, too. */
+export function channelsSection<Smtp extends z.ZodType>({ smtp, secret, upToTwo, name }: Parts<Smtp>) {
+  const secretUrl = secret.refine((value) => isWebUrl(value.reveal()), 'must be an http or https URL');
+  const signingSecret = secret.refine((value) => isSigningSecret(value.reveal()), 'must be whsec_ and 24 to 64 bytes in base64');
+  return z
+    .strictObject({
+      email: smtp.optional(),
+      log: z.strictObject({}).prefault({}),
+      /** Incoming webhooks of Slack, by the name that contacts use. */
+      slackWebhooks: z.record(name, z.strictObject({ url: secretUrl })).default({}),
+      /** Receivers of signed webhooks, by the name that contacts use. */
+      webhooks: z.record(name, z.strictObject({ url: secretUrl, secret: upToTwo(signingSecret) })).default({}),
+    })
+    .prefault({});
+}
+
+function isWebUrl(text: string): boolean {
+  return URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol);
+}
+
+function isSigningSecret(text: string): boolean {
+  const [, base64 = ''] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(text) ?? [];
+  const { length } = Buffer.from(base64, 'base64');
+  return length >= 24 && length <= 64;
+}

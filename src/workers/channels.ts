@@ -1,0 +1,27 @@
+import type { Channel } from '../channels/channel.js';
+import { emailChannel } from '../channels/email.js';
+import { slackWebhookChannel } from '../channels/slack-webhook.js';
+import { webhookChannel } from '../channels/webhook.js';
+import type { Config, Secret } from '../config.js';
+
+/** The channels that the config names, for the contacts of its people. Empty without any: then pages go to the log alone. */
+export function channelsOf({ channels }: Pick<Config, 'channels'>): Channel[] {
+  const { email, slackWebhooks, webhooks } = channels;
+  return [
+    ...(email ? [emailChannel({ server: { ...email, password: email.password?.reveal() }, from: email.from })] : []),
+    ...(isEmpty(slackWebhooks) ? [] : [slackWebhookChannel({ urls: revealed(slackWebhooks, ({ url }) => url.reveal()) })]),
+    ...(isEmpty(webhooks) ? [] : [webhookChannel({ receivers: revealed(webhooks, ({ url, secret }) => ({ url: url.reveal(), secrets: secret.map(reveal) })) })]),
+  ];
+}
+
+function reveal(secret: Secret): string {
+  return secret.reveal();
+}
+
+function isEmpty(record: object): boolean {
+  return Object.keys(record).length === 0;
+}
+
+function revealed<From, To>(record: Record<string, From>, change: (value: From) => To): Record<string, To> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]));
+}
