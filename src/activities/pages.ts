@@ -161,10 +161,10 @@ export function pageActivities(parts: PageParts) {
       copy.attempts += 1;
       if (repeat) copy.repeats += 1;
       try {
-        const message = messageFor(request, recipient, { address, late, now: sentAt });
-        const { acceptedAt } = await sendInTime(channel, message, attempt.signal);
+        const message = messageFor(request, recipient, { way: name, address, late, now: sentAt });
+        const { acceptedAt, reference } = await sendInTime(channel, message, attempt.signal);
         const { person, why, attempts, repeats } = copy;
-        copy.delivery = { key: recipient.key, person, why, channel: name, dueAt, sentAt, acceptedAt, attempts, repeats, late };
+        copy.delivery = { key: recipient.key, person, why, channel: name, ...(reference !== undefined && { reference }), dueAt, sentAt, acceptedAt, attempts, repeats, late };
         metrics?.accepted({ kind: request.kind, channel: channel.name, delayMs: acceptedAt - dueAt, repeat });
         break;
       } catch (error) {
@@ -195,9 +195,10 @@ export function pageActivities(parts: PageParts) {
     return Promise.race([channel.send(message, signal), gaveUp]);
   }
 
-  function messageFor(request: PageRequest, recipient: Recipient, at: { address: string; late: boolean; now: number }): Message {
+  function messageFor(request: PageRequest, recipient: Recipient, at: { way: string; address: string; late: boolean; now: number }): Message {
     const { person, key, why, part, escalatedToYou } = recipient;
     const name = people[person]?.name;
+    const news = request.kind === 'notice' ? request.news : undefined;
     return {
       key,
       person: { id: person, ...(name === undefined ? {} : { name }), address: at.address },
@@ -206,6 +207,7 @@ export function pageActivities(parts: PageParts) {
       ...pageText({ request, why, ...(part === undefined ? {} : { part }), escalatedToYou, late: at.late, now: at.now }),
       urgency: request.kind === 'notice' ? 'normal' : 'high',
       late: at.late,
+      ...(news && { news: { kind: news.kind, pages: news.pages.filter((page) => page.person === person && page.channel === at.way) } }),
     };
   }
 

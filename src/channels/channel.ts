@@ -1,4 +1,4 @@
-import type { PageRequest } from '../domain/page.js';
+import type { NewsKind, PageRequest } from '../domain/page.js';
 import type { Severity } from '../domain/severity.js';
 
 /** One way to reach a person, as the config gives it: exactly one of these. A channel takes the kind that it can use. */
@@ -6,6 +6,12 @@ export interface Contact {
   email?: string | undefined;
   /** Name of an incoming webhook of Slack in the config. */
   slackWebhook?: string | undefined;
+  /** Name of a workflow of Microsoft Teams in the config. */
+  teams?: string | undefined;
+  /** Name of a routing key of PagerDuty in the config. */
+  pagerduty?: string | undefined;
+  /** A user of Opsgenie, by mail address, or a team. */
+  opsgenie?: string | undefined;
   /** Name of a webhook of our own kind in the config. */
   webhook?: string | undefined;
 }
@@ -32,6 +38,8 @@ export interface Message {
   /** Pages and questions are high, notices are normal. */
   urgency: 'high' | 'normal';
   late: boolean;
+  /** What a notice changes about pages that this person got by this way, for channels that keep a state of their own. */
+  news?: { kind: NewsKind; pages: { key: string; reference?: string | undefined }[] };
 }
 
 /** What the other side said when it took the message. */
@@ -39,6 +47,8 @@ export interface Receipt {
   /** ms since the epoch. */
   acceptedAt: number;
   answer: string;
+  /** What the other side calls the message, if later ones can refer to it. */
+  reference?: string;
 }
 
 /** A place where people hear about an incident. */

@@ -7,10 +7,11 @@ interface Parts<Smtp extends z.ZodType> {
   secret: z.ZodType<Secret>;
   upToTwo: (one: z.ZodType<Secret>) => z.ZodType<Secret[]>;
   name: z.ZodString;
+  webUrl: z.ZodType<string, string>;
 }
 
 /** The section `channels`: by which ways people are told. Addresses that let anybody post are secrets, too. */
-export function channelsSection<Smtp extends z.ZodType>({ smtp, secret, upToTwo, name }: Parts<Smtp>) {
+export function channelsSection<Smtp extends z.ZodType>({ smtp, secret, upToTwo, name, webUrl }: Parts<Smtp>) {
   const secretUrl = secret.refine((value) => isWebUrl(value.reveal()), 'must be an http or https URL');
   const signingSecret = secret.refine((value) => isSigningSecret(value.reveal()), 'must be whsec_ and 24 to 64 bytes in base64');
   return z
@@ -19,6 +20,11 @@ export function channelsSection<Smtp extends z.ZodType>({ smtp, secret, upToTwo,
       log: z.strictObject({}).prefault({}),
       /** Incoming webhooks of Slack, by the name that contacts use. */
       slackWebhooks: z.record(name, z.strictObject({ url: secretUrl })).default({}),
+      /** Workflows of Microsoft Teams, by the name that contacts use. */
+      teams: z.record(name, z.strictObject({ url: secretUrl })).default({}),
+      /** Integration keys of PagerDuty's services, by the name that contacts use. */
+      pagerduty: z.strictObject({ routingKeys: z.record(name, secret), api: webUrl.prefault('https://events.pagerduty.com') }).optional(),
+      opsgenie: z.strictObject({ apiKey: secret, api: webUrl.prefault('https://api.opsgenie.com') }).optional(),
       /** Receivers of signed webhooks, by the name that contacts use. */
       webhooks: z.record(name, z.strictObject({ url: secretUrl, secret: upToTwo(signingSecret) })).default({}),
     })

@@ -9,6 +9,9 @@ const named = z.string().min(1).max(63);
 const kinds = {
   email: z.email('must be an email address'),
   slackWebhook: named,
+  teams: named,
+  pagerduty: named,
+  opsgenie: z.string().min(1).max(200),
   webhook: named,
 };
 
@@ -27,14 +30,20 @@ type ContactKind = keyof typeof kinds;
 /** What is wrong with a contact in view of the channels: one that names what no channel has would be found out at night. */
 export function contactProblems(path: string, given: Contact, channels: ParsedSections['channels'] | undefined): Problem[] {
   if (!channels) return [];
-  const namesOf: Partial<Record<ContactKind, string[]>> = {
-    slackWebhook: Object.keys(channels.slackWebhooks),
-    webhook: Object.keys(channels.webhooks),
+  const namesIn: Partial<Record<ContactKind, [string, object]>> = {
+    slackWebhook: ['slackWebhooks', channels.slackWebhooks],
+    teams: ['teams', channels.teams],
+    pagerduty: ['pagerduty.routingKeys', channels.pagerduty?.routingKeys ?? {}],
+    webhook: ['webhooks', channels.webhooks],
   };
+  const needs: Partial<Record<ContactKind, object | undefined>> = { opsgenie: channels.opsgenie };
   return Object.entries(given).flatMap(([kind, value]): Problem[] => {
-    const names = isKind(kind) ? namesOf[kind] : undefined;
-    if (!names || names.includes(String(value))) return [];
+    if (!isKind(kind)) return [];
+    if (kind in needs && !needs[kind]) return [{ path: `${path}.${kind}`, message: `needs channels.${kind}${got([path], value)}` }];
+    const [where, record = {}] = namesIn[kind] ?? [];
+    const names = Object.keys(record);
+    if (where === undefined || names.includes(String(value))) return [];
     const there = names.length > 0 ? `there are ${names.join(', ')}` : 'there is none';
-    return [{ path: `${path}.${kind}`, message: `no such name in channels.${kind}s${got([path], value)}; ${there}` }];
+    return [{ path: `${path}.${kind}`, message: `no such name in channels.${where}${got([path], value)}; ${there}` }];
   });
 }

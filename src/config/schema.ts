@@ -294,7 +294,7 @@ export function sections(env: Environment) {
     people: z.record(name, person).default({}),
     roles: z.partialRecord(z.enum(roles), roleHolders).default({}),
     overrides: z.array(override).default([]),
-    channels: channelsSection({ smtp, secret, upToTwo, name }),
+    channels: channelsSection({ smtp, secret, upToTwo, name, webUrl }),
     sources: z.record(name, source).default({}),
     http: z
       .strictObject({

@@ -38,8 +38,16 @@ export type PageRequest = {
   /** New questions, asked of everyone paged so far; `people` are ids of the config. Its key names the first of them. */
   | { kind: 'ask'; asks: Ask[]; people: string[]; dueAt: number }
   /** Told once, without repeats: to a role as of `dueAt`, or to people who were paged before. `subject` makes its key unique. */
-  | { kind: 'notice'; subject: string; roles: string[]; people: string[]; dueAt: number }
+  | { kind: 'notice'; subject: string; roles: string[]; people: string[]; dueAt: number; news?: News }
 );
+
+export type NewsKind = 'acknowledged' | 'over';
+
+/** What a notice changes about pages that were sent: a pager of its own state closes them. */
+export interface News {
+  kind: NewsKind;
+  pages: Pick<Delivery, 'key' | 'person' | 'channel' | 'reference'>[];
+}
 
 /** Somebody whom a request has not reached yet. */
 export interface Missing {
@@ -56,6 +64,8 @@ export interface Delivery {
   /** Roles through which the person was reached, and the one they stand in for if the role has no holder. */
   why: string;
   channel: string;
+  /** What the other side calls it, if later messages can refer to it. */
+  reference?: string;
   dueAt: number;
   sentAt: number;
   acceptedAt: number;

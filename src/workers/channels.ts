@@ -1,15 +1,21 @@
 import type { Channel } from '../channels/channel.js';
 import { emailChannel } from '../channels/email.js';
+import { opsgenieChannel } from '../channels/opsgenie.js';
+import { pagerDutyChannel } from '../channels/pagerduty.js';
 import { slackWebhookChannel } from '../channels/slack-webhook.js';
+import { teamsChannel } from '../channels/teams.js';
 import { webhookChannel } from '../channels/webhook.js';
 import type { Config, Secret } from '../config.js';
 
 /** The channels that the config names, for the contacts of its people. Empty without any: then pages go to the log alone. */
 export function channelsOf({ channels }: Pick<Config, 'channels'>): Channel[] {
-  const { email, slackWebhooks, webhooks } = channels;
+  const { email, slackWebhooks, teams, pagerduty, opsgenie, webhooks } = channels;
   return [
     ...(email ? [emailChannel({ server: { ...email, password: email.password?.reveal() }, from: email.from })] : []),
     ...(isEmpty(slackWebhooks) ? [] : [slackWebhookChannel({ urls: revealed(slackWebhooks, ({ url }) => url.reveal()) })]),
+    ...(isEmpty(teams) ? [] : [teamsChannel({ urls: revealed(teams, ({ url }) => url.reveal()) })]),
+    ...(pagerduty ? [pagerDutyChannel({ routingKeys: revealed(pagerduty.routingKeys, reveal), api: pagerduty.api })] : []),
+    ...(opsgenie ? [opsgenieChannel({ apiKey: opsgenie.apiKey.reveal(), api: opsgenie.api })] : []),
     ...(isEmpty(webhooks) ? [] : [webhookChannel({ receivers: revealed(webhooks, ({ url, secret }) => ({ url: url.reveal(), secrets: secret.map(reveal) })) })]),
   ];
 }

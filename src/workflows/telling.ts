@@ -1,7 +1,7 @@
 import { ActivityFailure, CancellationScope, isCancellation, proxyActivities } from '@temporalio/workflow';
 import type { PageActivities } from '../activities/pages.js';
 import type { DuePage } from '../domain/ladder.js';
-import type { Delivery, PageRequest, PageResult } from '../domain/page.js';
+import type { Delivery, News, PageRequest, PageResult } from '../domain/page.js';
 import type { Books } from './desk.js';
 import { headOf, storyOf } from './incident-view.js';
 import { byLadder, entry, note, openAsks, peoplePaged } from './incident-memory.js';
@@ -57,13 +57,18 @@ export function tellRole(books: Books, role: string, subject: string, now: numbe
 export async function tellItIsOver(books: Books, now: number): Promise<void> {
   const people = peoplePaged(books.memory);
   if (people.length === 0) return;
-  const request: PageRequest = { kind: 'notice', subject: `closed-${books.memory.ladder.cycle}`, roles: [], people, dueAt: now, ...about(books, now) };
+  const request: PageRequest = { kind: 'notice', subject: `closed-${books.memory.ladder.cycle}`, roles: [], people, dueAt: now, news: { kind: 'over', pages: pagesOf(books) }, ...about(books, now) };
   try {
     await pages('All clear', '10 minutes').sendPage(request);
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;
     note(books.memory, entry(Date.now(), byLadder, 'problem', 'the all-clear could not be sent within 10 min'));
   }
+}
+
+/** What a pager of its own state may still show as open; the newest, since what goes into an activity has a limit. */
+function pagesOf({ memory }: Books): News['pages'] {
+  return memory.pages.slice(-200).map(({ key, person, channel, reference }) => ({ key, person, channel, ...(reference !== undefined && { reference }) }));
 }
 
 function about(books: Books, now: number): Pick<PageRequest, 'incident' | 'story'> {

@@ -12,6 +12,7 @@ import type { PageMetrics, PageParts } from '../../src/activities/pages.js';
 import type { Channel, Person } from '../../src/channels/channel.js';
 import { emailChannel } from '../../src/channels/email.js';
 import { logChannel } from '../../src/channels/log.js';
+import { pagerDutyChannel } from '../../src/channels/pagerduty.js';
 import { webhookChannel } from '../../src/channels/webhook.js';
 import type { PagePart } from '../../src/domain/ladder.js';
 import type { Ask } from '../../src/domain/messages.js';
@@ -370,6 +371,21 @@ describe('whom a page reaches', () => {
 });
 
 describe('questions and notices', () => {
+  it('close at a pager what this person got by it, when it is over', async () => {
+    const receiver = await openReceiver(() => ({ status: 202, headers: { 'content-type': 'application/json' }, body: '{"status":"success"}' }));
+    const pagerDuty = pagerDutyChannel({ routingKeys: { oncall: 'r'.repeat(32) }, api: receiver.url });
+    open.push(receiver, pagerDuty);
+    const { send, office } = await world({ channels: [pagerDuty], people: { ...people, alice: { contacts: [{ pagerduty: 'oncall' }] } } });
+    const pages = [
+      { key: 'i/1/1.0/alice', person: 'alice', channel: 'pagerduty' },
+      { key: 'i/1/1.1/alice', person: 'alice', channel: 'email 2' },
+      { key: 'i/1/1.0/bob', person: 'bob', channel: 'email' },
+    ];
+    await send({ kind: 'notice', subject: 'closed-0', roles: [], people: ['alice', 'bob'], dueAt: Date.now(), news: { kind: 'over', pages }, ...common() });
+    expect(receiver.json()).toEqual([{ routing_key: 'r'.repeat(32), event_action: 'resolve', dedup_key: 'i/1/1.0/alice' }]);
+    expect(office.letters.map(({ to }) => to)).toEqual(['bob@example.com']);
+  });
+
   const ask: Ask = {
     id: '1.1',
     step: 'Clean Failed Jobs',

@@ -1,5 +1,8 @@
 import type { Channel } from '../../src/channels/channel.js';
+import { opsgenieChannel } from '../../src/channels/opsgenie.js';
+import { pagerDutyChannel } from '../../src/channels/pagerduty.js';
 import { slackWebhookChannel } from '../../src/channels/slack-webhook.js';
+import { teamsChannel } from '../../src/channels/teams.js';
 import { webhookChannel } from '../../src/channels/webhook.js';
 import type { Received, Reply } from '../support/receiver.js';
 
@@ -36,6 +39,41 @@ export const vendors: Vendor[] = [
     wrongToken: { status: 401, headers: json, body: '{"error":"bad signature"}' },
     noticesHtml: false,
     keyIn: ({ headers }) => headers['webhook-id'],
+  },
+  {
+    name: 'Teams',
+    address: 'ops',
+    secret: `/workflows/1?sig=${secretPart}`,
+    open(url, timeoutMs) {
+      return teamsChannel({ urls: { ops: `${url}${this.secret}` }, timeoutMs });
+    },
+    ok: { status: 202 },
+    wrongToken: { status: 401, headers: json, body: '{"error":{"code":"DirectApiAuthorizationRequired","message":"The request must be authenticated only by Shared Access scheme."}}' },
+    noticesHtml: true,
+  },
+  {
+    name: 'PagerDuty',
+    address: 'oncall',
+    secret: `${secretPart}${secretPart}`,
+    open(url, timeoutMs) {
+      return pagerDutyChannel({ routingKeys: { oncall: this.secret }, api: url, timeoutMs });
+    },
+    ok: { status: 202, headers: json, body: '{"status":"success","message":"Event processed","dedup_key":"srv01/HTTP"}' },
+    wrongToken: { status: 400, headers: json, body: '{"status":"invalid event","message":"Event object is invalid","errors":["Length of \'routing_key\' is incorrect (should be 32 characters)"]}' },
+    noticesHtml: true,
+    keyIn: ({ body }) => (JSON.parse(body) as { dedup_key: string }).dedup_key,
+  },
+  {
+    name: 'Opsgenie',
+    address: 'alice@example.com',
+    secret: secretPart,
+    open(url, timeoutMs) {
+      return opsgenieChannel({ apiKey: this.secret, api: url, timeoutMs });
+    },
+    ok: { status: 202, headers: json, body: '{"result":"Request will be processed","took":0.302,"requestId":"43a29c5c-3dbf-4fa4-9c26-f4f71023e120"}' },
+    wrongToken: { status: 401, headers: json, body: '{"message":"Could not authenticate","took":0.001,"requestId":"43a29c5c-3dbf-4fa4-9c26-f4f71023e120"}' },
+    noticesHtml: true,
+    keyIn: ({ body }) => (JSON.parse(body) as { alias: string }).alias,
   },
   {
     name: 'Slack webhook',

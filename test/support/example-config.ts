@@ -12,6 +12,9 @@ export const exampleEnv = {
   BOB_TOKEN: 'bob-0123456789abcdef',
   SMTP_PASSWORD: 'smtp-hunter2',
   SLACK_OPS_WEBHOOK: 'https://hooks.slack.com/services/T0/B0/hunter2',
+  TEAMS_OPS_WEBHOOK: 'https://example.api.powerplatform.com/workflows/1?sig=hunter2',
+  PAGERDUTY_ONCALL_KEY: 'hunter2-hunter2-hunter2-hunter2-',
+  OPSGENIE_KEY: 'hunter2-opsgenie',
   BRIDGE_URL: 'https://bridge.example.com/hunter2',
   BRIDGE_SECRET: `whsec_${Buffer.alloc(32, 'hunter2').toString('base64')}`,
 };

@@ -10,6 +10,6 @@ it('serves every contact of the example by one channel, and makes none that the 
   for (const contact of contacts) {
     expect(channels.filter((channel) => channel.addressOf(contact) !== undefined).map(({ name }) => name), JSON.stringify(contact)).toHaveLength(1);
   }
-  expect(channelsOf({ channels: { log: {}, slackWebhooks: {}, webhooks: {} } })).toEqual([]);
+  expect(channelsOf({ channels: { log: {}, slackWebhooks: {}, teams: {}, webhooks: {} } })).toEqual([]);
   await Promise.all(channels.map((channel) => channel.close()));
 });

@@ -1,0 +1,50 @@
+import type { Channel, Message } from './channel.js';
+import { NextChannel } from './channel.js';
+import { oneLine } from './outsider-text.js';
+import { outgoingHttp } from './outgoing-http.js';
+
+/**
+ * Opsgenie by its Alert API; an address with @ is a user, any other a team. The alias is the message's key: a repeat counts
+ * up the alert that is open, and news about an incident acknowledge or close it. Taken is 202 with a requestId, which
+ * Opsgenie works on afterwards; 401 is a wrong key, 403 one without the right, 422 a wrong alert, 429 too many.
+ * https://docs.opsgenie.com/docs/alert-api and https://docs.opsgenie.com/docs/response
+ */
+export function opsgenieChannel(options: { apiKey: string; api: string; timeoutMs?: number; now?: () => number }): Channel {
+  const { apiKey, api, timeoutMs, now = Date.now } = options;
+  const http = outgoingHttp({ name: 'Opsgenie', secrets: [apiKey], timeoutMs });
+  const headers = { authorization: `GenieKey ${apiKey}` };
+  return {
+    name: 'opsgenie',
+    addressOf: ({ opsgenie }) => opsgenie,
+    async send(message, signal) {
+      const requests = message.news ? newsRequests(message.news, message.lead) : [{ path: '', body: alertOf(message) }];
+      if (requests.length === 0) throw new NextChannel('Opsgenie has had no page of this incident');
+      let requestId: unknown;
+      for (const { path, body } of requests) ({ requestId } = await http.postForJson({ url: `${api}/v2/alerts${path}`, headers, body, signal }));
+      return { acceptedAt: now(), answer: `request ${oneLine(String(requestId), 60)}` };
+    },
+    close: () => http.close(),
+  };
+}
+
+const source = 'AuthOS Responder';
+const actions = { acknowledged: 'acknowledge', over: 'close' } as const;
+
+function newsRequests({ kind, pages }: NonNullable<Message['news']>, note: string): { path: string; body: object }[] {
+  return pages.map(({ key }) => ({ path: `/${encodeURIComponent(key)}/${actions[kind]}?identifierType=alias`, body: { source, note } }));
+}
+
+const priorities = { Critical: 'P1', High: 'P2', Medium: 'P3' } as const;
+
+function alertOf({ key, kind, person, subject, text, incident }: Message): object {
+  return {
+    message: oneLine(subject, 130),
+    alias: key,
+    description: text.slice(0, 15_000),
+    responders: [person.address.includes('@') ? { type: 'user', username: person.address } : { type: 'team', name: person.address }],
+    entity: oneLine(incident.target, 512),
+    source,
+    priority: kind === 'notice' ? 'P5' : priorities[incident.severity],
+    details: { incident: incident.id },
+  };
+}

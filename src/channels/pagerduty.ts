@@ -1,0 +1,56 @@
+import type { Channel, Message } from './channel.js';
+import { MayHaveArrived, NextChannel } from './channel.js';
+import { oneLine } from './outsider-text.js';
+import { outgoingHttp } from './outgoing-http.js';
+
+/**
+ * PagerDuty by its Events API v2, one routing key a service. The dedup_key is the message's key, so that a repeat joins and
+ * the next round or level, being a key of its own, alerts anew. News about an incident acknowledge or resolve what was
+ * triggered. Taken is 202 with `{"status": "success"}`; 400 is a wrong key or event, 429 too many.
+ * https://developer.pagerduty.com/docs/events-api-v2/trigger-events/
+ */
+export function pagerDutyChannel(options: { routingKeys: Record<string, string>; api: string; timeoutMs?: number; now?: () => number }): Channel {
+  const { routingKeys, api, timeoutMs, now = Date.now } = options;
+  const http = outgoingHttp({ name: 'PagerDuty', secrets: Object.values(routingKeys), timeoutMs });
+  return {
+    name: 'pagerduty',
+    addressOf: ({ pagerduty }) => pagerduty,
+    async send(message, signal) {
+      const { address } = message.person;
+      const routingKey = Object.hasOwn(routingKeys, address) ? routingKeys[address] : undefined;
+      if (routingKey === undefined) throw new NextChannel(`there is no PagerDuty service ${JSON.stringify(address)} in the config`);
+      const events = message.news ? newsEvents(message.news) : [triggerEvent(message)];
+      if (events.length === 0) throw new NextChannel('PagerDuty has had no page of this incident');
+      for (const event of events) {
+        const answer = await http.postForJson({ url: `${api}/v2/enqueue`, body: { routing_key: routingKey, ...event }, signal });
+        if (answer.status !== 'success') throw new MayHaveArrived(`PagerDuty answered without success: ${http.quoted(JSON.stringify(answer))}`);
+      }
+      return { acceptedAt: now(), answer: 'success' };
+    },
+    close: () => http.close(),
+  };
+}
+
+const actions = { acknowledged: 'acknowledge', over: 'resolve' } as const;
+
+function newsEvents({ kind, pages }: NonNullable<Message['news']>): object[] {
+  return pages.map(({ key }) => ({ event_action: actions[kind], dedup_key: key }));
+}
+
+const severities = { Critical: 'critical', High: 'error', Medium: 'warning' } as const;
+
+function triggerEvent({ key, kind, subject, lead, text, incident }: Message): object {
+  return {
+    event_action: 'trigger',
+    dedup_key: key,
+    client: 'AuthOS Responder',
+    payload: {
+      summary: oneLine(`${subject}: ${lead}`, 1_000),
+      source: oneLine(incident.target, 200),
+      severity: kind === 'notice' ? 'info' : severities[incident.severity],
+      component: oneLine(incident.title, 200),
+      group: incident.id,
+      custom_details: { page: text },
+    },
+  };
+}
