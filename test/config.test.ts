@@ -115,6 +115,7 @@ describe('the configuration', () => {
     ['the address of a webhook in the open', `${minimal}channels: { slackWebhooks: { ops: { url: https://hooks.slack.com/services/hunter2 } } }`, ['channels.slackWebhooks.ops.url: must be a reference, env:NAME or file:/path, not the secret itself']],
     ['a webhook that is no address', `${minimal}channels: { slackWebhooks: { ops: { url: "env:SMTP_PASSWORD" } } }`, ['channels.slackWebhooks.ops.url: must be an http or https URL']],
     ['a secret too short to sign with', `${minimal}channels: { webhooks: { b: { url: "env:BRIDGE_URL", secret: "env:SMTP_PASSWORD" } } }`, ['channels.webhooks.b.secret: must be whsec_ and 24 to 64 bytes in base64']],
+    ['a key of links that is too short', `${minimal}links: { keys: ["env:SMTP_PASSWORD"] }`, ['links.keys.0: must be a key for HMAC: 64 hexadecimal digits']],
     ['an empty file', '', ['environments: at least one is needed', 'hosts: at least one is needed']],
   ])('refuses %s', async (_what, yaml, expected) => {
     const problems = await problemsOf(yaml);

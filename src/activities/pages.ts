@@ -5,6 +5,8 @@ import { oneLine } from '../channels/outsider-text.js';
 import { pageText } from '../channels/page-text.js';
 import type { Delivery, PageRequest, PageResult } from '../domain/page.js';
 import { standardTimes } from '../domain/times.js';
+import { linksFor } from './page-links.js';
+import type { LinkMaking } from './page-links.js';
 import { nobody, recipientsOf } from './page-recipients.js';
 import type { Holders, Recipient } from './page-recipients.js';
 
@@ -26,6 +28,8 @@ export interface PageParts {
   /** Where a page goes that has no person to go to. */
   log: Channel;
   metrics?: PageMetrics;
+  /** Makes the links by which people answer; pages have none without it. */
+  links?: LinkMaking | undefined;
   now?: () => number;
   /** One send may take this long, then it counts as unanswered. */
   sendTimeoutMs?: number;
@@ -161,7 +165,7 @@ export function pageActivities(parts: PageParts) {
       copy.attempts += 1;
       if (repeat) copy.repeats += 1;
       try {
-        const message = messageFor(request, recipient, { way: name, address, late, now: sentAt });
+        const message = await messageFor(request, recipient, { way: name, channel, address, late, now: sentAt });
         const { acceptedAt, reference } = await sendInTime(channel, message, attempt.signal);
         const { person, why, attempts, repeats } = copy;
         copy.delivery = { key: recipient.key, person, why, channel: name, ...(reference !== undefined && { reference }), dueAt, sentAt, acceptedAt, attempts, repeats, late };
@@ -195,16 +199,20 @@ export function pageActivities(parts: PageParts) {
     return Promise.race([channel.send(message, signal), gaveUp]);
   }
 
-  function messageFor(request: PageRequest, recipient: Recipient, at: { way: string; address: string; late: boolean; now: number }): Message {
+  async function messageFor(request: PageRequest, recipient: Recipient, at: { way: string; channel: Channel; address: string; late: boolean; now: number }): Promise<Message> {
     const { person, key, why, part, escalatedToYou } = recipient;
     const name = people[person]?.name;
+    const all = parts.links && person !== nobody ? await linksFor(request, person, parts.links, at.now) : [];
+    // Whoever reads along may say that it is seen to, and decide nothing in another's name.
+    const links = at.channel.shared ? all.filter(({ action }) => action === 'acknowledge') : all;
     const news = request.kind === 'notice' ? request.news : undefined;
     return {
       key,
       person: { id: person, ...(name === undefined ? {} : { name }), address: at.address },
       kind: request.kind,
       incident: { id: request.incident.id, severity: request.incident.severity, title: request.incident.title, target: request.incident.target },
-      ...pageText({ request, why, ...(part === undefined ? {} : { part }), escalatedToYou, late: at.late, now: at.now }),
+      ...pageText({ request, why, ...(part === undefined ? {} : { part }), escalatedToYou, late: at.late, now: at.now, links }),
+      links,
       urgency: request.kind === 'notice' ? 'normal' : 'high',
       late: at.late,
       ...(news && { news: { kind: news.kind, pages: news.pages.filter((page) => page.person === person && page.channel === at.way) } }),

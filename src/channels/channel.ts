@@ -1,5 +1,6 @@
 import type { NewsKind, PageRequest } from '../domain/page.js';
 import type { Severity } from '../domain/severity.js';
+import type { LinkAction } from '../links/signed-links.js';
 
 /** One way to reach a person, as the config gives it: exactly one of these. A channel takes the kind that it can use. */
 export interface Contact {
@@ -23,6 +24,16 @@ export interface Person {
   contacts: readonly Contact[];
 }
 
+/** Something that a person can do by opening an address and confirming. */
+export interface PersonLink {
+  action: LinkAction;
+  /** The question that it answers. */
+  ask?: string;
+  /** `Acknowledge`, `Approve 1.2`. */
+  label: string;
+  url: string;
+}
+
 /** One person's copy of a page, ready to send. Every line may hold an outsider's words: a channel escapes for its own medium. */
 export interface Message {
   /** The same for every attempt, so that the other side can tell a repeat: `<incident>/<level>/<round>/<person>`. */
@@ -38,6 +49,8 @@ export interface Message {
   /** Pages and questions are high, notices are normal. */
   urgency: 'high' | 'normal';
   late: boolean;
+  /** What the person can do from here, each by an address that is theirs alone: it belongs in no log. */
+  links: readonly PersonLink[];
   /** What a notice changes about pages that this person got by this way, for channels that keep a state of their own. */
   news?: { kind: NewsKind; pages: { key: string; reference?: string | undefined }[] };
 }
@@ -54,6 +67,8 @@ export interface Receipt {
 /** A place where people hear about an incident. */
 export interface Channel {
   readonly name: string;
+  /** True where others than the person read along: there nobody is handed what only that person may do. */
+  readonly shared?: boolean;
   /** Where this channel would send for a contact; undefined if the contact is not of its kind. */
   addressOf(contact: Contact): string | undefined;
   /**

@@ -3,6 +3,7 @@ import { MayHaveArrived, NextChannel } from './channel.js';
 import type { Channel, Message } from './channel.js';
 import { messageHash } from './message-hash.js';
 import { oneLine } from './outsider-text.js';
+import { textWithLinks } from './page-text.js';
 
 /** Where mail is handed over. `password` comes from the config's secrets and appears in no message, error or log. */
 export interface MailServer {
@@ -66,7 +67,7 @@ export function emailChannel(options: { server: MailServer; from: string; timeou
           date: new Date(now()),
           headers: { 'X-Responder-Key': oneLine(message.key), 'Auto-Submitted': 'auto-generated' },
           priority: message.urgency,
-          text: message.text,
+          text: textWithLinks(message.text, message.links),
           ...(message.html === undefined ? {} : { html: message.html }),
           ...(signal === undefined ? {} : { signal }),
         });

@@ -1,6 +1,7 @@
 import type { Channel, Message } from './channel.js';
 import { NextChannel } from './channel.js';
 import { oneLine } from './outsider-text.js';
+import { textWithLinks } from './page-text.js';
 import { outgoingHttp } from './outgoing-http.js';
 
 /**
@@ -15,6 +16,7 @@ export function opsgenieChannel(options: { apiKey: string; api: string; timeoutM
   const headers = { authorization: `GenieKey ${apiKey}` };
   return {
     name: 'opsgenie',
+    shared: true,
     addressOf: ({ opsgenie }) => opsgenie,
     async send(message, signal) {
       const requests = message.news ? newsRequests(message.news, message.lead) : [{ path: '', body: alertOf(message) }];
@@ -36,11 +38,11 @@ function newsRequests({ kind, pages }: NonNullable<Message['news']>, note: strin
 
 const priorities = { Critical: 'P1', High: 'P2', Medium: 'P3' } as const;
 
-function alertOf({ key, kind, person, subject, text, incident }: Message): object {
+function alertOf({ key, kind, person, subject, text, links, incident }: Message): object {
   return {
     message: oneLine(subject, 130),
     alias: key,
-    description: text.slice(0, 15_000),
+    description: textWithLinks(text, links).slice(0, 15_000),
     responders: [person.address.includes('@') ? { type: 'user', username: person.address } : { type: 'team', name: person.address }],
     entity: oneLine(incident.target, 512),
     source,

@@ -1,6 +1,7 @@
 import type { LevelName, PagePart, PageReason } from '../domain/ladder.js';
 import type { Ask } from '../domain/messages.js';
 import type { PageRequest } from '../domain/page.js';
+import type { PersonLink } from './channel.js';
 import { duration, utcRelative } from './moment.js';
 import { escapeHtml, oneLine, printable } from './outsider-text.js';
 
@@ -15,6 +16,8 @@ export interface PageTextInput {
   late: boolean;
   /** ms since the epoch. */
   now: number;
+  /** What the person can do by a link; in the HTML alone, since other places show links in their own way. */
+  links?: readonly PersonLink[];
 }
 
 /** Subject, the line under it, plain text and the same as simple HTML. Every value is one line or a code block, and escaped in the HTML. */
@@ -46,7 +49,15 @@ export function pageText(input: PageTextInput): PageText {
   const subject = subjectLine(input);
   const lead = leadLine(input);
   const sections = sectionsOf(input);
-  return { subject, lead, text: plain(lead, sections), html: hypertext(subject, lead, sections) };
+  return { subject, lead, text: plain(lead, sections), html: hypertext(subject, lead, sections, input.links ?? []) };
+}
+
+/** The text with the links after its first line, for places that show plain text. */
+export function textWithLinks(text: string, links: readonly PersonLink[]): string {
+  if (links.length === 0) return text;
+  const [lead = '', ...rest] = text.split('\n\n');
+  const lines = links.map(({ label, url }) => `${label}: ${url}`);
+  return [lead, ['For you alone, to be confirmed on the page that opens', ...lines].join('\n'), ...rest].join('\n\n');
 }
 
 function levelName(level: LevelName): string {
@@ -150,11 +161,13 @@ function plain(lead: string, sections: Section[]): string {
   return `${[lead, ...blocks].join('\n\n')}\n`;
 }
 
-function hypertext(subject: string, lead: string, sections: Section[]): string {
+function hypertext(subject: string, lead: string, sections: Section[], links: readonly PersonLink[]): string {
+  const buttons = links.map(({ label, url }) => `<a href="${escapeHtml(url)}">${escapeHtml(label)}</a>`);
   const blocks = sections.map(({ heading, as, lines: each }) => `<h3>${escapeHtml(heading)}</h3>\n${element(as, each)}`);
   return [
-    `<!doctype html>\n<html><head><meta charset="utf-8"><title>${escapeHtml(subject)}</title></head><body>`,
+    `<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>${escapeHtml(subject)}</title></head><body>`,
     `<p><strong>${escapeHtml(lead)}</strong></p>`,
+    ...(buttons.length > 0 ? [`<p>${buttons.join(' · ')}</p>`] : []),
     ...blocks,
     '</body></html>\n',
   ].join('\n');

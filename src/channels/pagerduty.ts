@@ -14,6 +14,7 @@ export function pagerDutyChannel(options: { routingKeys: Record<string, string>;
   const http = outgoingHttp({ name: 'PagerDuty', secrets: Object.values(routingKeys), timeoutMs });
   return {
     name: 'pagerduty',
+    shared: true,
     addressOf: ({ pagerduty }) => pagerduty,
     async send(message, signal) {
       const { address } = message.person;
@@ -39,11 +40,12 @@ function newsEvents({ kind, pages }: NonNullable<Message['news']>): object[] {
 
 const severities = { Critical: 'critical', High: 'error', Medium: 'warning' } as const;
 
-function triggerEvent({ key, kind, subject, lead, text, incident }: Message): object {
+function triggerEvent({ key, kind, subject, lead, text, links, incident }: Message): object {
   return {
     event_action: 'trigger',
     dedup_key: key,
     client: 'AuthOS Responder',
+    links: links.map(({ label, url }) => ({ href: url, text: label })),
     payload: {
       summary: oneLine(`${subject}: ${lead}`, 1_000),
       source: oneLine(incident.target, 200),

@@ -18,6 +18,7 @@ export function slackMessage(message: Message): SlackMessage {
     blocks: [
       { type: 'header', text: plain(message.subject, 150) },
       { type: 'section', text: plain(message.lead, 500) },
+      ...buttonsOf(message),
       ...sectionsOf(message.text),
     ],
   };
@@ -30,6 +31,13 @@ function escaped(text: string): string {
 
 function plain(text: string, atMost: number): object {
   return { type: 'plain_text', text: oneLine(text, atMost), emoji: false };
+}
+
+function buttonsOf({ links }: Message): object[] {
+  if (links.length === 0) return [];
+  // A block holds 25; a press without an app of ours behind it only opens the address.
+  const elements = links.slice(0, 25).map(({ label, url }, index) => ({ type: 'button', action_id: `link-${index}`, text: plain(label, 75), url }));
+  return [{ type: 'actions', elements }];
 }
 
 /** The text after its lead, one block a paragraph: a block holds 3 000 characters, a message 50 blocks. */

@@ -14,6 +14,7 @@ export function slackWebhookChannel(options: { urls: Record<string, string>; tim
   const http = outgoingHttp({ name: 'Slack', secrets: Object.values(urls), timeoutMs });
   return {
     name: 'slack webhook',
+    shared: true,
     addressOf: ({ slackWebhook }) => slackWebhook,
     async send(message, signal) {
       const url = Object.hasOwn(urls, message.person.address) ? urls[message.person.address] : undefined;

@@ -13,6 +13,7 @@ export function teamsChannel(options: { urls: Record<string, string>; timeoutMs?
   const http = outgoingHttp({ name: 'Teams', secrets: Object.values(urls), timeoutMs });
   return {
     name: 'teams',
+    shared: true,
     addressOf: ({ teams }) => teams,
     async send(message, signal) {
       const url = Object.hasOwn(urls, message.person.address) ? urls[message.person.address] : undefined;
@@ -32,14 +33,16 @@ const longestText = 6_000;
  * An adaptive card. Its words are text runs: unlike text blocks these read no Markdown, so that an outsider's words stay what
  * they are. https://adaptivecards.io/explorer/RichTextBlock.html
  */
-function cardOf({ subject, lead, text, urgency }: Message): object {
+function cardOf({ subject, lead, text, urgency, links }: Message): object {
   const [, ...paragraphs] = text.slice(0, longestText).trim().split('\n\n');
   const body = [
     block(oneLine(subject, 200), { weight: 'bolder', size: 'medium', color: urgency === 'high' ? 'attention' : 'default' }),
     block(lead, {}),
     ...paragraphs.map((paragraph) => block(paragraph, { size: 'small' })),
   ];
-  const content = { $schema: 'http://adaptivecards.io/schemas/adaptive-card.json', type: 'AdaptiveCard', version: '1.4', msteams: { width: 'Full' }, body };
+  // Six are shown, more are refused; each carries an address of some 300 bytes.
+  const actions = links.slice(0, 6).map(({ label, url }) => ({ type: 'Action.OpenUrl', title: label, url }));
+  const content = { $schema: 'http://adaptivecards.io/schemas/adaptive-card.json', type: 'AdaptiveCard', version: '1.4', msteams: { width: 'Full' }, body, actions };
   return { type: 'message', attachments: [{ contentType: 'application/vnd.microsoft.card.adaptive', contentUrl: null, content }] };
 }
 

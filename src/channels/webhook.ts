@@ -43,10 +43,10 @@ function keyOf(secret: string): Buffer {
   return Buffer.from(secret.replace(/^whsec_/, ''), 'base64');
 }
 
-function contentOf({ key, kind, person, incident, subject, lead, text, urgency, late }: Message, at: number): object {
+function contentOf({ key, kind, person, incident, subject, lead, text, links, urgency, late }: Message, at: number): object {
   return {
     type: `incident.${kind}`,
     timestamp: new Date(at).toISOString(),
-    data: { key, person: { id: person.id, name: person.name }, incident, subject, lead, text, urgency, late },
+    data: { key, person: { id: person.id, name: person.name }, incident, subject, lead, text, links, urgency, late },
   };
 }

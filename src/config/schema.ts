@@ -330,7 +330,13 @@ export function sections(env: Environment) {
       })
       .prefault({}),
     links: z
-      .strictObject({ console: webUrl.default('http://127.0.0.1:8080'), temporalUi: webUrl.default('http://127.0.0.1:8233') })
+      .strictObject({
+        console: webUrl.default('http://127.0.0.1:8080'),
+        temporalUi: webUrl.default('http://127.0.0.1:8233'),
+        /** Keys of the links by which people answer pages: the first signs, all of them read. */
+        keys: z.array(secret.refine((value) => /^[0-9a-f]{64}$/i.test(value.reveal()), 'must be a key for HMAC: 64 hexadecimal digits')).default([]),
+        validFor: duration.prefault('24h'),
+      })
       .prefault({}),
     log: z.strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
   };

@@ -9,6 +9,7 @@ import { codecRoutes } from './codec-routes.js';
 import { answerError, ApiError } from './errors.js';
 import { healthRoutes } from './health-routes.js';
 import { incidentRoutes } from './incident-routes.js';
+import { linkRoutes } from './link-routes.js';
 import { modeRoutes } from './mode-routes.js';
 import { onCallRoutes } from './oncall-routes.js';
 import type { ServerParts } from './parts.js';
@@ -67,6 +68,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   await app.register(onCallRoutes(parts, door), { prefix: '/api' });
   await app.register(trialRoutes(parts, door), { prefix: '/api' });
   await app.register(codecRoutes(parts, door), { prefix: '/codec' });
+  await app.register(linkRoutes(parts));
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   return app;
 }

@@ -1,3 +1,4 @@
+import type { LinkMaking } from '../activities/page-links.js';
 import type { Channel } from '../channels/channel.js';
 import { emailChannel } from '../channels/email.js';
 import { opsgenieChannel } from '../channels/opsgenie.js';
@@ -6,6 +7,7 @@ import { slackWebhookChannel } from '../channels/slack-webhook.js';
 import { teamsChannel } from '../channels/teams.js';
 import { webhookChannel } from '../channels/webhook.js';
 import type { Config, Secret } from '../config.js';
+import { linkSigner } from '../links/signed-links.js';
 
 /** The channels that the config names, for the contacts of its people. Empty without any: then pages go to the log alone. */
 export function channelsOf({ channels }: Pick<Config, 'channels'>): Channel[] {
@@ -18,6 +20,12 @@ export function channelsOf({ channels }: Pick<Config, 'channels'>): Channel[] {
     ...(opsgenie ? [opsgenieChannel({ apiKey: opsgenie.apiKey.reveal(), api: opsgenie.api })] : []),
     ...(isEmpty(webhooks) ? [] : [webhookChannel({ receivers: revealed(webhooks, ({ url, secret }) => ({ url: url.reveal(), secrets: secret.map(reveal) })) })]),
   ];
+}
+
+/** How links of pages are made; undefined without keys: then people answer by the responder command. */
+export function linkMakingOf({ links }: Pick<Config, 'links'>): LinkMaking | undefined {
+  const [first, ...others] = links.keys.map(reveal);
+  return first === undefined ? undefined : { signer: linkSigner([first, ...others]), base: links.console, validForMs: links.validFor };
 }
 
 function reveal(secret: Secret): string {

@@ -18,6 +18,7 @@ import type { PagePart } from '../../src/domain/ladder.js';
 import type { Ask } from '../../src/domain/messages.js';
 import type { PageRequest, PageResult } from '../../src/domain/page.js';
 import type { Role } from '../../src/domain/runbook.js';
+import { linkReader, linkSigner } from '../../src/links/signed-links.js';
 import { openPostOffice } from '../support/post-office.js';
 import { openReceiver } from '../support/receiver.js';
 import type { Received, Receiver, Reply } from '../support/receiver.js';
@@ -370,6 +371,53 @@ describe('whom a page reaches', () => {
   });
 });
 
+describe('the links of a page', () => {
+  it("are the person's own, for the incident and its questions, and reach neither the log nor the answer of the activity", async () => {
+    const key = 'd4'.repeat(32);
+    const links = { signer: linkSigner([key]), base: 'https://responder.example.com', validForMs: 3_600_000 };
+    const { send, office, logged } = await world({ roles: { Primary: ['alice', 'bob'] }, parts: { links } });
+    const request = pageOf(part(1, ['Primary']));
+    request.story.asked = [ask];
+    const result = await send(request);
+    const nobodys = await send(pageOf(part(2, ['CTO'])));
+    for (const person of ['alice', 'bob']) {
+      const [letter] = office.to(`${person}@example.com`);
+      const urls = [...(letter?.text ?? '').matchAll(/^(\w[\w. ]*): https:\/\/responder\.example\.com\/links\/(\S+)$/gm)];
+      const granted = await Promise.all(urls.map(async ([, label, token = '']) => [label, await linkReader([key]).read(token, Date.now())]));
+      const mine = { incident: incidentId, person };
+      expect(granted).toEqual([
+        ['Acknowledge', { ...mine, action: 'acknowledge' }],
+        ['Approve 1.1', { ...mine, action: 'approve', ask: '1.1' }],
+        ['Decline 1.1', { ...mine, action: 'decline', ask: '1.1' }],
+        ['Resolve', { ...mine, action: 'resolve' }],
+      ]);
+      for (const [, , token = ''] of urls) expect(letter?.html).toContain(`href="https://responder.example.com/links/${token}"`);
+    }
+    // Others read along at a pager.
+    const receiver = await openReceiver(() => ({ status: 202, headers: { 'content-type': 'application/json' }, body: '{"status":"success"}' }));
+    const pagerDuty = pagerDutyChannel({ routingKeys: { oncall: 'r'.repeat(32) }, api: receiver.url });
+    open.push(receiver, pagerDuty);
+    const atPager = await world({ channels: [pagerDuty], people: { alice: { contacts: [{ pagerduty: 'oncall' }] } }, parts: { links } });
+    await atPager.send(request);
+    expect(receiver.json()).toMatchObject([{ links: [{ text: 'Acknowledge' }] }]);
+    expect(receiver.json()[0]?.links).toHaveLength(1);
+    expect(JSON.stringify([result, nobodys, logged])).not.toContain('/links/');
+    expect(logged).toHaveLength(1);
+  });
+});
+
+const ask: Ask = {
+  id: '1.1',
+  step: 'Clean Failed Jobs',
+  act: 'Flush failed jobs',
+  command: 'php artisan queue:flush',
+  host: 'app-1',
+  risk: 'destructive',
+  undo: 'none',
+  evidence: '412 failed jobs',
+  expiresAt: null,
+};
+
 describe('questions and notices', () => {
   it('close at a pager what this person got by it, when it is over', async () => {
     const receiver = await openReceiver(() => ({ status: 202, headers: { 'content-type': 'application/json' }, body: '{"status":"success"}' }));
@@ -385,18 +433,6 @@ describe('questions and notices', () => {
     expect(receiver.json()).toEqual([{ routing_key: 'r'.repeat(32), event_action: 'resolve', dedup_key: 'i/1/1.0/alice' }]);
     expect(office.letters.map(({ to }) => to)).toEqual(['bob@example.com']);
   });
-
-  const ask: Ask = {
-    id: '1.1',
-    step: 'Clean Failed Jobs',
-    act: 'Flush failed jobs',
-    command: 'php artisan queue:flush',
-    host: 'app-1',
-    risk: 'destructive',
-    undo: 'none',
-    evidence: '412 failed jobs',
-    expiresAt: null,
-  };
 
   it('asks the people who were paged, once each', async () => {
     const { office, send } = await world();

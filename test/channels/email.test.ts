@@ -23,6 +23,7 @@ const message: Message = {
   html: '<p>Disk 93 % full</p>',
   urgency: 'high',
   late: false,
+  links: [],
 };
 
 function channelTo(port: number, timeoutMs = 10_000): Channel {

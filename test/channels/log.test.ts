@@ -22,6 +22,7 @@ it('writes a page as one line of the log, whatever line breaks an outsider put i
     text: 'a\nb',
     urgency: 'high',
     late: true,
+    links: [],
   });
   expect(receipt).toEqual({ acceptedAt: 7, answer: 'written' });
   expect(written.join('').trimEnd().split('\n')).toHaveLength(1);

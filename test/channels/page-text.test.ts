@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { pageText } from '../../src/channels/page-text.js';
+import { pageText, textWithLinks } from '../../src/channels/page-text.js';
 import type { PageTextInput } from '../../src/channels/page-text.js';
 import type { PagePart } from '../../src/domain/ladder.js';
 import type { Ask } from '../../src/domain/messages.js';
@@ -177,5 +177,24 @@ describe('the text of a page', () => {
     const tags = new Set([...html.matchAll(/<\/?([a-z0-9!]+)/gi)].map(([, tag]) => tag));
     expect([...tags].sort()).toEqual(['!doctype', 'a', 'body', 'br', 'h3', 'head', 'html', 'li', 'meta', 'p', 'pre', 'strong', 'title', 'ul']);
     expect([...html.matchAll(/<a ([^>]*)>/g)].map(([, attributes]) => attributes)).toEqual([expect.stringMatching(/^href="https:[^"]*"$/)]);
+  });
+});
+
+describe('links', () => {
+  const links = [
+    { action: 'acknowledge' as const, label: 'Acknowledge', url: 'https://responder.example.com/links/a.b-c_d' },
+    { action: 'approve' as const, ask: '1.2', label: 'Approve 1.2', url: 'https://responder.example.com/links/e' },
+  ];
+
+  it('come right after the first line, where a phone shows them', () => {
+    const { html, text, lead } = page(level2, { links });
+    expect(html.indexOf('>Acknowledge</a>')).toBeGreaterThan(html.indexOf(lead));
+    expect(html.indexOf('>Acknowledge</a>')).toBeLessThan(html.indexOf('<h3>Incident'));
+    expect(text).not.toContain('/links/');
+    expect(textWithLinks(text, links).split('\n\n').slice(0, 2)).toEqual([
+      lead,
+      'For you alone, to be confirmed on the page that opens\nAcknowledge: https://responder.example.com/links/a.b-c_d\nApprove 1.2: https://responder.example.com/links/e',
+    ]);
+    expect(textWithLinks(text, [])).toBe(text);
   });
 });

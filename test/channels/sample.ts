@@ -14,6 +14,7 @@ export function sample(address: string, change: Partial<Message> = {}): Message 
     text: 'Escalated to you: Disk 93 % full\n\nIncident\nCritical: Disk Space Critical\nSince 2026-03-01\n\nFound so far\n- <!channel> & 93 % used\n',
     urgency: 'high',
     late: false,
+    links: [],
     ...change,
   };
 }

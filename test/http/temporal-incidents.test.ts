@@ -21,7 +21,7 @@ const seed = new Uint8Array(32).fill(9);
 const config: Pick<Config, 'times' | 'automation' | 'links' | 'temporal'> = {
   times: standardTimes,
   automation: {},
-  links: { console: 'https://responder.example.com', temporalUi: 'https://temporal.example.com' },
+  links: { console: 'https://responder.example.com', temporalUi: 'https://temporal.example.com', keys: [], validFor: 1 },
   temporal: { address: '', namespace: 'default', connection: () => ({}) },
 };
 const alice = { person: 'alice', via: 'cli' as const };

@@ -61,7 +61,7 @@ async function* noReports(): ReturnType<Reports['since']> {}
 export async function served(
   incidents: Incidents,
   http: { bodyLimit?: number; requestsPerMinute?: number } = {},
-  { since = noReports, keys = [], sources = {} }: { since?: Reports['since']; keys?: Secret[]; sources?: Config['sources'] } = {},
+  { since = noReports, keys = [], linkKeys = [], sources = {} }: { since?: Reports['since']; keys?: Secret[]; linkKeys?: Secret[]; sources?: Config['sources'] } = {},
 ) {
   const log: string[] = [];
   const app: FastifyInstance = await buildServer({
@@ -71,7 +71,7 @@ export async function served(
       roster: { roles: standardRoles, overrides: [{ role: 'CTO', from: Date.parse('2026-12-24T18:00:00Z'), until: Date.parse('2026-12-26T18:00:00Z'), people: ['alice'], reason: 'holiday' }] },
       sources: { monitoring: { token: [new Secret(tokens.monitoring)], requestsPerMinute: 10_000 }, ...sources },
       encryption: { keys },
-      links: { console: 'http://127.0.0.1:8080', temporalUi: 'http://127.0.0.1:8233' },
+      links: { console: 'http://127.0.0.1:8080', temporalUi: 'http://127.0.0.1:8233', keys: linkKeys, validFor: 3_600_000 },
       http: { host: '127.0.0.1', port: 0, bodyLimit: 1_048_576, requestsPerMinute: 10_000, ...http },
     },
     runbooks: runbooks.map((runbook) => ({ ...runbook, diagnose: [], resolve: [] })),

@@ -15,6 +15,7 @@ export const exampleEnv = {
   TEAMS_OPS_WEBHOOK: 'https://example.api.powerplatform.com/workflows/1?sig=hunter2',
   PAGERDUTY_ONCALL_KEY: 'hunter2-hunter2-hunter2-hunter2-',
   OPSGENIE_KEY: 'hunter2-opsgenie',
+  RESPONDER_LINK_KEY: 'e5'.repeat(32),
   BRIDGE_URL: 'https://bridge.example.com/hunter2',
   BRIDGE_SECRET: `whsec_${Buffer.alloc(32, 'hunter2').toString('base64')}`,
 };
