@@ -1,12 +1,12 @@
+import { type SudoRule, sudoRules } from '../src/activities/sudo-rules.js';
 import type { PlainRunbook } from '../src/catalogue/plain.js';
+import { rightsOf, type RightName } from '../src/domain/rights.js';
 import { databaseGrants, optionalOauthTables, redisAcl } from './grants.js';
-import { exampleHost, sudoLine, type SudoRule, sudoRules } from './sudoers.js';
+import { exampleHost, sudoLine } from './sudoers.js';
 
 /** Something that a step needs, told once in a section of its own. */
 interface Right {
-  name: string;
-  /** In the commands of the catalogue that need it. */
-  of: RegExp;
+  name: RightName;
   /** Who its commands run as, if that is not the worker's own user. */
   as?: string;
   text: string[];
@@ -17,7 +17,6 @@ interface Right {
 const rights: Right[] = [
   {
     name: 'application',
-    of: /\bartisan\b|\bcomposer\b|\bgit (?:re|log)|config\('|config:cache|php (?:-i|-d)/,
     as: exampleHost.user,
     sudo: 'application',
     text: [
@@ -27,54 +26,48 @@ const rights: Right[] = [
   },
   {
     name: 'reading',
-    of: /\b(?:tail|grep|du|cp|ls)\b[^;|]*(?:storage|<root>|routes|\.env)|app config routes/,
     text: ["Read the application's root, most of all `storage/logs`: membership of its group, with `g+rX`. Links are not followed."],
   },
   {
     name: 'storage',
-    of: /\b(?:rm -rf|find) storage/,
     text: ["Write to the folders of `storage` that the step names, which are the application's: by its group, `g+w` and the setgid bit."],
   },
   {
     name: 'archive',
-    of: /<archive>|the archive|after a backup/,
     text: [`\`archive\` and \`records\` of the host (\`${exampleHost.archive}\`), owned by the worker's user, mode 700, on another volume than the application's.`],
   },
   {
     name: 'env file',
-    of: /in \.env/,
     text: ['Write to `.env` and its folder. The new file keeps owner and mode of the old one: that takes `CAP_CHOWN` where the worker is not its owner (`AmbientCapabilities=CAP_CHOWN` of its unit). Without it `.env` stays as it was, and the step fails.'],
   },
   {
     name: 'key files',
-    of: /oauth-\w+\.key|oauth-\*\.key|passport:keys|passport:install/,
     text: ['Read and write the OAuth keys in `storage`, which only the application may read: with `CAP_CHOWN`, `CAP_FOWNER` and `CAP_DAC_OVERRIDE`, which are near to root, or not at all: then restore keys by hand.'],
   },
-  { name: 'restart', of: /herd restart|a reload, queue|, restart\b/, as: 'root', sudo: 'restart', text: ['The application\'s own restart, as `restart` of the host says.'] },
-  { name: 'services', of: /systemctl restart (?:postgresql|redis)/, as: 'root', sudo: 'services', text: ['One line for each unit under `services` of the host that a runbook restarts by name. A container takes membership of the group `docker` instead, which is as good as root.'] },
-  { name: 'workers', of: /supervisorctl/, as: 'root', sudo: 'workers', text: ['Supervisor\'s programs under `services.workers` and `queueWorkers`. *Increase Worker Processes* also writes `queueWorkers.configFile` and its folder.'] },
-  { name: 'firewall', of: /\bufw\b/, as: 'root', sudo: 'firewall', text: ['A rule for one address on ports 80 and 443, put in front or taken away, and nothing else: `enable`, `disable`, `reset` and other ports are not among them. Where nginx blocks: write the deny file, and *web server*.'] },
-  { name: 'web server', of: /nginx -t/, as: 'root', sudo: 'web server', text: ['Test and reload; no restart.'] },
-  { name: 'certbot', of: /\bcertbot\b/, as: 'root', sudo: 'certbot', text: ['One certificate by its name. certbot runs its hooks as root: who may write them is root.'] },
-  { name: 'certificate files', of: /chain and key of <domain> on disk|cp <new chain>|the serial of the file|certificate that is on disk/, text: ['Read the certificate; for *Update Certificate Files* also write it, with its owner kept (as *env file*). A key is read only to see whether it pairs.'] },
-  { name: 'volume', of: /aws ec2/, as: 'root', sudo: 'volume', text: ['In AWS, to the instance\'s role or the user of `aws`: `ec2:DescribeVolumes` and `ec2:DescribeVolumesModifications`, and `ec2:ModifyVolume` on this one volume.'] },
-  { name: 'AuthOS token', of: /<authos>/, text: ['`authos.token` of the environment: may read monitoring; for webhooks also test, retry, enable and disable them.'] },
-  { name: 'database looks', of: /pg_stat|pg_isready|pg_database_size|our own connection/, sql: databaseGrants.looks, text: ['Statistics and settings of all sessions, and a reserved slot.'] },
-  { name: 'database sessions', of: /pg_terminate_backend/, sql: databaseGrants.sessions, text: ['End sessions of other roles; never those of a superuser.'] },
-  { name: 'database settings', of: /ALTER SYSTEM/, sql: databaseGrants.settings, text: ['PostgreSQL 15 or newer; before, only a superuser may, and the step fails in PostgreSQL\'s words.'] },
-  { name: 'failed jobs', of: /failed_jobs|queue:(?:flush|prune|retry)|TestJob/, sql: databaseGrants['failed jobs'], text: ['`delete` for *Clear Failed Jobs* alone.'] },
-  { name: 'logins', of: /failed_authentication|Check Targeted/, sql: databaseGrants.logins, text: ['Who logged in with success is no certain attacker.'] },
+  { name: 'restart', as: 'root', sudo: 'restart', text: ['The application\'s own restart, as `restart` of the host says.'] },
+  { name: 'services', as: 'root', sudo: 'services', text: ['One line for each unit under `services` of the host that a runbook restarts by name. A container takes membership of the group `docker` instead, which is as good as root.'] },
+  { name: 'workers', as: 'root', sudo: 'workers', text: ['Supervisor\'s programs under `services.workers` and `queueWorkers`. *Increase Worker Processes* also writes `queueWorkers.configFile` and its folder.'] },
+  { name: 'firewall', as: 'root', sudo: 'firewall', text: ['A rule for one address on ports 80 and 443, put in front or taken away, and nothing else: `enable`, `disable`, `reset` and other ports are not among them. Where nginx blocks: write the deny file, and *web server*.'] },
+  { name: 'web server', as: 'root', sudo: 'web server', text: ['Test and reload; no restart.'] },
+  { name: 'certbot', as: 'root', sudo: 'certbot', text: ['One certificate by its name. certbot runs its hooks as root: who may write them is root.'] },
+  { name: 'certificate files', text: ['Read the certificate; for *Update Certificate Files* also write it, with its owner kept (as *env file*). A key is read only to see whether it pairs.'] },
+  { name: 'volume', as: 'root', sudo: 'volume', text: ['In AWS, to the instance\'s role or the user of `aws`: `ec2:DescribeVolumes` and `ec2:DescribeVolumesModifications`, and `ec2:ModifyVolume` on this one volume.'] },
+  { name: 'AuthOS token', text: ['`authos.token` of the environment: may read monitoring; for webhooks also test, retry, enable and disable them.'] },
+  { name: 'database looks', sql: databaseGrants.looks, text: ['Statistics and settings of all sessions, and a reserved slot.'] },
+  { name: 'database sessions', sql: databaseGrants.sessions, text: ['End sessions of other roles; never those of a superuser.'] },
+  { name: 'database settings', sql: databaseGrants.settings, text: ['PostgreSQL 15 or newer; before, only a superuser may, and the step fails in PostgreSQL\'s words.'] },
+  { name: 'failed jobs', sql: databaseGrants['failed jobs'], text: ['`delete` for *Clear Failed Jobs* alone.'] },
+  { name: 'logins', sql: databaseGrants.logins, text: ['Who logged in with success is no certain attacker.'] },
   {
     name: 'OAuth tables',
-    of: /oauth_clients|createToken|passport:install/,
     sql: [...databaseGrants.oauth, ...optionalOauthTables.map((table) => `grant select on ${table} to responder -- if this Passport has it`)],
     text: ['`update` revokes a test token that a worker\'s death left behind.'],
   },
-  { name: 'webhook tables', of: /webhook(?!s\.log)/, sql: databaseGrants.webhooks, text: ['The secret of a webhook is read for a signed request, and shown nowhere.'] },
-  { name: 'Redis', of: /round trip|redis-cli/, text: ['The password takes the place of PASSWORD; the address of the config then names this user.', `\`\`\`text\n${redisAcl}\n\`\`\``] },
-  { name: 'network', of: /TLS handshake|curl -I|GETs of each|POST <url/, text: ['Outgoing connections to AuthOS, to the domain\'s addresses, and to endpoints of webhooks: none to private addresses unless `webhookNetworks` lists them.'] },
-  { name: 'processes', of: /\btop\b|\bps aux\b|\bfree\b|df -h|tail -f/, text: ['What every user may: `ps`, `top`, `free`, `df`. With `hidepid` the worker\'s group must be exempt.'] },
-  { name: 'nothing', of: /an alert for|share of the errors/, text: ['It is done in the responder, or with what other steps have found.'] },
+  { name: 'webhook tables', sql: databaseGrants.webhooks, text: ['The secret of a webhook is read for a signed request, and shown nowhere.'] },
+  { name: 'Redis', text: ['The password takes the place of PASSWORD; the address of the config then names this user.', `\`\`\`text\n${redisAcl}\n\`\`\``] },
+  { name: 'network', text: ['Outgoing connections to AuthOS, to the domain\'s addresses, and to endpoints of webhooks: none to private addresses unless `webhookNetworks` lists them.'] },
+  { name: 'processes', text: ['What every user may: `ps`, `top`, `free`, `df`. With `hidepid` the worker\'s group must be exempt.'] },
+  { name: 'nothing', text: ['It is done in the responder, or with what other steps have found.'] },
 ];
 
 /** docs/permissions.md: for each step what its host worker must be allowed, and how that is granted. */
@@ -107,13 +100,9 @@ export function permissionsMarkdown(runbooks: readonly PlainRunbook[]): string {
   ].join('\n');
 }
 
-/** Names of the rights that a command of the catalogue needs; none means that a rule is missing here. */
-export function rightsOf(command: string): string[] {
-  return rightsFor(command).map(({ name }) => name);
-}
-
 function rightsFor(command: string): Right[] {
-  return rights.filter(({ of }) => of.test(command));
+  const needed = rightsOf(command);
+  return rights.filter(({ name }) => needed.includes(name));
 }
 
 function rightLines({ name, text, sudo, sql }: Right, rules: readonly SudoRule[]): string[] {

@@ -1,16 +1,5 @@
-import { restartCommand } from '../src/activities/service-manager.js';
+import { sudoRules, type SudoRule } from '../src/activities/sudo-rules.js';
 import type { Host } from '../src/domain/inventory.js';
-
-/** One command that a host worker runs as somebody else. */
-export interface SudoRule {
-  /** What needs it, as docs/permissions.md calls it. */
-  right: 'application' | 'restart' | 'services' | 'workers' | 'firewall' | 'web server' | 'certbot' | 'volume';
-  /** The user it runs as. */
-  as: string;
-  program: string;
-  /** POSIX extended regular expression of all arguments, joined by a space; any if absent. */
-  args?: string;
-}
 
 /** responder.example.yaml with everything switched on that is commented out there. */
 export const exampleHost: Host = {
@@ -61,67 +50,6 @@ export const exampleHost: Host = {
     },
   ],
 };
-
-/** Services that a runbook restarts by name. PHP is restarted as `restart` says, nginx reloaded. */
-const restarted = ['postgresql', 'redis', 'workers'];
-
-/** Everything that the worker of this host runs by sudo, and nothing else; each once. */
-export function sudoRules(host: Host): SudoRule[] {
-  const { services = {}, blocking, volumes = [], certificates = [], queueWorkers } = host;
-  const rules: (SudoRule | undefined)[] = [
-    // `env` sets the few variables that a command gets: sudo would drop them.
-    { right: 'application', as: host.user, program: 'env' },
-    exactly('restart', host.restart),
-    ...Object.entries(services).flatMap(([name, service]) => {
-      const right = 'supervisor' in service ? 'workers' : 'services';
-      return [
-        'docker' in service || !restarted.includes(name) ? undefined : asRoot(right, restartCommand(service)),
-        'supervisor' in service ? asRoot(right, ['supervisorctl', 'status', service.supervisor]) : undefined,
-      ];
-    }),
-    ...(queueWorkers ? [['reread'], ['update'], ['status', `${queueWorkers.program}:*`]].map((args) => asRoot('workers', ['supervisorctl', ...args])) : []),
-    ...(blocking ? blockingRules(blocking.by) : []),
-    ...certificates.flatMap(({ certbot, certbotName, configTest, reload }) => [
-      exactly('web server', configTest),
-      exactly('web server', reload),
-      ...(certbotName === undefined ? [] : certbotRules(certbot, certbotName)),
-    ]),
-    ...volumes.flatMap(({ mount, partition, growpart, resize2fs, xfsGrowfs }) => [
-      partition && exactly('volume', [...growpart, partition.disk, String(partition.number)]),
-      matching('volume', resize2fs, '/dev/[A-Za-z0-9/_-]+'),
-      exactly('volume', [...xfsGrowfs, mount]),
-    ]),
-  ];
-  const once = new Map(rules.flatMap((rule) => (rule ? [[sudoLine(rule), rule]] : [])));
-  return [...once.values()];
-}
-
-function blockingRules(by: NonNullable<Host['blocking']>['by']): (SudoRule | undefined)[] {
-  if ('nginx' in by) return [exactly('web server', by.nginx.configTest), exactly('web server', by.nginx.reload)];
-  return [matching('firewall', by.ufw, 'status numbered'), matching('firewall', by.ufw, '(prepend|delete) deny proto tcp from [0-9a-f.:]+ to any port 80,443')];
-}
-
-function certbotRules(certbot: string[], name: string): (SudoRule | undefined)[] {
-  const renew = ['renew', '--cert-name', name, '--non-interactive', '--no-random-sleep-on-renew'].map(escaped).join(' ');
-  return [matching('certbot', certbot, `${renew}( --force-renewal)?`), exactly('certbot', [...certbot, 'certificates', '--cert-name', name])];
-}
-
-/** Undefined for a command that needs no sudo. */
-function exactly(right: SudoRule['right'], [first, ...words]: string[]): SudoRule | undefined {
-  if (first !== 'sudo') return undefined;
-  return asRoot(right, words[0] === '-n' ? words.slice(1) : words);
-}
-
-function matching(right: SudoRule['right'], [first, ...words]: string[], args: string): SudoRule | undefined {
-  const program = words.at(-1);
-  return first === 'sudo' && program !== undefined ? { right, as: 'root', program, args } : undefined;
-}
-
-function asRoot(right: SudoRule['right'], [program = '', ...args]: string[]): SudoRule {
-  return { right, as: 'root', program, args: args.map(escaped).join(' ') };
-}
-
-const escaped = (word: string): string => word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
 /** Where Debian has them. */
 const folders: Record<string, string> = { nginx: '/usr/sbin', ufw: '/usr/sbin', resize2fs: '/usr/sbin', xfs_growfs: '/usr/sbin' };

@@ -9,6 +9,8 @@ import { linksFor } from './page-links.js';
 import type { LinkMaking } from './page-links.js';
 import { nobody, recipientsOf } from './page-recipients.js';
 import type { Holders, Recipient } from './page-recipients.js';
+import { waysTo } from './ways.js';
+import type { Way } from './ways.js';
 
 /** What the metrics page shows of paging; each is called once per event, never awaited. */
 export interface PageMetrics {
@@ -64,13 +66,6 @@ interface Memory {
   copies: Record<string, Copy>;
 }
 
-/** A contact of a person and the channel that can use it; named after the channel, with its number from the second on. */
-interface Way {
-  name: string;
-  channel: Channel;
-  address: string;
-}
-
 /** What workflows see of these activities. */
 export type PageActivities = ReturnType<typeof pageActivities>;
 
@@ -119,7 +114,7 @@ export function pageActivities(parts: PageParts) {
         const before = request.only?.find(({ person }) => person === recipient.person)?.mayHaveArrived ? 1 : 0;
         const copy = (memory.copies[recipient.key] ??= newCopy(recipient, before + (attempt > 1 && !remembers ? attempt - 1 : 0)));
         if (copy.delivery !== undefined) return [];
-        const ways = waysTo(recipient.person).map((way) => ({ ...way, repeat: copy.lost || copy.unanswered.includes(way.name) }));
+        const ways = waysOf(recipient.person).map((way) => ({ ...way, repeat: copy.lost || copy.unanswered.includes(way.name) }));
         // Until this attempt says otherwise, each way may have been used: the SDK holds later heartbeats back for a while.
         copy.unanswered = ways.map(({ name }) => name);
         copy.lost = false;
@@ -219,19 +214,13 @@ export function pageActivities(parts: PageParts) {
     };
   }
 
-  function waysTo(id: string): Way[] {
+  function waysOf(id: string): Way[] {
     if (id === nobody) return [{ name: log.name, channel: log, address: nobody }];
-    const person = Object.hasOwn(people, id) ? people[id] : undefined;
-    return (person?.contacts ?? []).flatMap((contact, index) =>
-      channels.flatMap((channel) => {
-        const address = channel.addressOf(contact);
-        return address === undefined ? [] : [{ name: index === 0 ? channel.name : `${channel.name} ${index + 1}`, channel, address }];
-      }),
-    );
+    return waysTo(Object.hasOwn(people, id) ? people[id] : undefined, channels);
   }
 
   function reachable(id: string): boolean {
-    return id !== nobody && waysTo(id).length > 0;
+    return id !== nobody && waysOf(id).length > 0;
   }
 }
 

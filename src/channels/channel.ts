@@ -77,6 +77,8 @@ export interface Channel {
    * come back, and any other Error when it was not accepted and a retry may help. A retry carries the same `message.key`. Gives up when `signal` aborts.
    */
   send(message: Message, signal?: AbortSignal): Promise<Receipt>;
+  /** Resolves with the other side's words if it would take a message now, without sending one; throws why it would not. Absent where only a message shows it. */
+  check?(): Promise<string>;
   /** Ends idle connections; sends in flight finish first. */
   close(): Promise<void>;
 }

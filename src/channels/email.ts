@@ -76,6 +76,13 @@ export function emailChannel(options: { server: MailServer; from: string; timeou
         throw classified(error as MailError, address);
       }
     },
+    async check() {
+      // Connects, greets, and logs in where the config has a user.
+      await transport.verify().catch((error: unknown) => {
+        throw new Error(`${server.host}:${server.port}: ${oneLine((error as Error).message)}`, { cause: error });
+      });
+      return `${server.host}:${server.port} takes mail`;
+    },
     async close() {
       transport.close();
     },

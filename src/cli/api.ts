@@ -1,6 +1,7 @@
 import type { PersonAction } from '../domain/action.js';
 import type { IncidentView } from '../domain/incident.js';
 import type { Mode } from '../domain/messages.js';
+import type { Examination } from '../domain/doctor.js';
 import type { Modes } from '../domain/mode.js';
 import type { StepReport } from '../domain/step.js';
 import type { Trial } from '../trial.js';
@@ -74,6 +75,8 @@ export interface Api {
   onCall(at?: Date): Promise<OnCallList>;
   /** `since` is a duration such as `14d`. */
   trial(since: string): Promise<Trial>;
+  /** Takes up to a minute; `sendTest` sends a test page to everybody who may be paged. */
+  doctor(options: { sendTest: boolean }): Promise<Examination>;
 }
 
 /** Connects nothing by itself. `server` names the place; each call reads the token that it needs and fails without it. */
@@ -155,6 +158,11 @@ export function responderApi(server: Server): Api {
       const answer = await succeed(http, { method: 'GET', path: '/api/trial', query: new URLSearchParams({ since }) });
       if (!Array.isArray(fields(answer)['runbooks'])) throw brokenShape(answer, 'what a trial found');
       return answer.json as Trial;
+    },
+    async doctor(options) {
+      const answer = await succeed(http, { method: 'POST', path: '/api/doctor', body: options });
+      if (!Array.isArray(fields(answer)['checks'])) throw brokenShape(answer, 'what the doctor found');
+      return answer.json as Examination;
     },
   };
 }

@@ -38,8 +38,8 @@ export interface Cli {
   endWith(name: ExitName): void;
 }
 
-/** Makes the parts for a command when it runs: nothing is read or connected before. */
-export type Connect = (command: Command) => Cli;
+/** Makes the parts for a command when it runs: nothing is read or connected before. `patience`: seconds to wait where --timeout is not given. */
+export type Connect = (command: Command, patience?: number) => Cli;
 
 interface CommonFlags {
   url?: string;
@@ -50,12 +50,12 @@ interface CommonFlags {
 /** `ended` hears of an exit code that is not 0 although nothing failed. */
 export function connector(surroundings: Surroundings, ended: (code: number) => void): Connect {
   const { env, stdin, stdout, stderr, now, pause, interruption } = surroundings;
-  return (command) => {
+  return (command, patience = 15) => {
     const { url, timeout, json } = command.optsWithGlobals<CommonFlags>();
     return {
       api: responderApi({
         url: checkedUrl(url ?? env['RESPONDER_URL'] ?? 'http://127.0.0.1:8080', url === undefined ? 'RESPONDER_URL' : '--url'),
-        timeoutMs: (timeout ?? 15) * 1_000,
+        timeoutMs: (timeout ?? patience) * 1_000,
         token: (as) => checkedToken(env, as),
       }),
       out: output({ stdout, stderr, json: json === true, env }),

@@ -1,6 +1,7 @@
 /** What the exit code of `responder` means, in order; printed by `--help` and by the docs. */
 export const exitCodes = [
   { code: 0, name: 'ok', meaning: 'done; for watch: the incident closed as recovered' },
+  { code: 1, name: 'findings', meaning: 'doctor: there are findings' },
   { code: 1, name: 'unexpected', meaning: 'something that should not happen; the message says what' },
   {
     code: 2,

@@ -5,6 +5,7 @@ import { wholeNumber } from './arguments.js';
 import { addCatalogue } from './catalogue.js';
 import { connector, type Connect, type Surroundings } from './cli.js';
 import { exitCodeLines } from './exit-codes.js';
+import { addDoctor } from './doctor.js';
 import { addIncidents } from './incidents.js';
 import { addMode } from './mode.js';
 import { addOnCall } from './oncall.js';
@@ -40,8 +41,7 @@ export function buildProgram(surroundings: Surroundings, ended: (code: number) =
     .option('--url <url>', 'the server, instead of RESPONDER_URL')
     .option('--json', 'one JSON document on stdout, for failures too: {error, message}')
     .addOption(
-      new Option('--timeout <seconds>', 'how long to wait for an answer')
-        .default(15)
+      new Option('--timeout <seconds>', 'how long to wait for an answer (default: 15; doctor: 70)')
         .argParser(wholeNumber({ from: 1, to: 600, unit: 'seconds' })),
     )
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
@@ -52,7 +52,7 @@ export function buildProgram(surroundings: Surroundings, ended: (code: number) =
 
   const connect = connector(surroundings, ended);
   const groups: [string, ((program: Command, connect: Connect) => void)[]][] = [
-    ['Look:', [addIncidents, addShow, addWatch, addReport, addOnCall, addTrial, addCatalogue]],
+    ['Look:', [addIncidents, addShow, addWatch, addReport, addOnCall, addTrial, addDoctor, addCatalogue]],
     ['Answer:', [addAnswers]],
     ['Steer:', [addPeopleActions, addRunActions, addMode]],
     ['Start:', [addOpen, addAlert, addRoute]],

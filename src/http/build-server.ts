@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { alertRoutes } from './alert-routes.js';
 import { codecRoutes } from './codec-routes.js';
+import { doctorRoutes } from './doctor-routes.js';
 import { answerError, ApiError } from './errors.js';
 import { healthRoutes } from './health-routes.js';
 import { incidentRoutes } from './incident-routes.js';
@@ -67,6 +68,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   await app.register(routeRoutes(parts, door), { prefix: '/api' });
   await app.register(onCallRoutes(parts, door), { prefix: '/api' });
   await app.register(trialRoutes(parts, door), { prefix: '/api' });
+  await app.register(doctorRoutes(parts, door), { prefix: '/api' });
   await app.register(codecRoutes(parts, door), { prefix: '/codec' });
   await app.register(linkRoutes(parts));
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());

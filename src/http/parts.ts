@@ -3,6 +3,7 @@ import type { Fetch } from '../alerts/sns.js';
 import type { Inventory } from '../alerts/targets.js';
 import type { PlainRunbook } from '../catalogue/plain.js';
 import type { Config } from '../config.js';
+import type { Doctor } from '../doctor/examine.js';
 import type { Metrics } from '../metrics.js';
 import type { Incidents, Reports } from './incidents.js';
 
@@ -12,6 +13,7 @@ export interface ServerParts {
   runbooks: readonly PlainRunbook[];
   incidents: Incidents;
   reports: Reports;
+  doctor: Doctor;
   metrics: Metrics;
   logger: FastifyBaseLogger;
   /** For links of SNS. */

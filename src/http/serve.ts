@@ -5,6 +5,7 @@ import { readReport, reportsSince } from '../activities/reports.js';
 import type { PlainRunbook } from '../catalogue/plain.js';
 import { signingSeed } from '../config.js';
 import type { Config } from '../config.js';
+import { doctorOf } from '../doctor/examine.js';
 import { createMetrics } from '../metrics.js';
 import { buildServer } from './build-server.js';
 import { fetchText } from './fetch-text.js';
@@ -46,7 +47,8 @@ export async function serve({
   const folder = reportsFolder(config);
   const reports: Reports = { read: (id, format) => readReport(folder, id, format), since: (moment) => reportsSince(folder, moment) };
   const incidents = temporalIncidents({ client, config, seed, reports });
-  const app = await buildServer({ config, runbooks, incidents, reports, metrics: createMetrics(), logger, fetchText });
+  const doctor = doctorOf({ client, config, runbooks, modes: () => incidents.modes() });
+  const app = await buildServer({ config, runbooks, incidents, reports, doctor, metrics: createMetrics(), logger, fetchText });
   try {
     const url = await app.listen({ host: config.http.host, port: config.http.port });
     let closing: Promise<void> | undefined;

@@ -1,5 +1,6 @@
 import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { ControlActivities } from '../activities/control.js';
+import type { DoctorChannelActivities } from '../activities/doctor-channels.js';
 import type { NeighbourActivities } from '../activities/neighbours.js';
 import type { OpeningActivities } from '../activities/opening.js';
 import type { PageActivities } from '../activities/pages.js';
@@ -35,7 +36,7 @@ export function incidentWorker(parts: WorkerParts, workflowBundle: WorkerOptions
 }
 
 /** Pages and reports: their own slots, so that nothing else can use them up. */
-export function pageWorker(parts: WorkerParts, activities: PageActivities & ReportActivities & NeighbourActivities & Pick<ControlActivities, 'bar' | 'holdRisky' | 'letIn'>): Promise<Worker> {
+export function pageWorker(parts: WorkerParts, activities: PageActivities & DoctorChannelActivities & ReportActivities & NeighbourActivities & Pick<ControlActivities, 'bar' | 'holdRisky' | 'letIn'>): Promise<Worker> {
   return Worker.create({
     ...common(parts),
     taskQueue: queues.pages,

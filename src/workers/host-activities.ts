@@ -9,6 +9,7 @@ import { databaseServerActivities } from '../activities/database-server.js';
 import { deploymentActivities } from '../activities/deployment.js';
 import { diskActivities } from '../activities/disk.js';
 import { diskStepActivities } from '../activities/disk-steps.js';
+import { doctorHostActivities, type DoctorHostActivities } from '../activities/doctor-host.js';
 import { envFileActivities } from '../activities/env-file.js';
 import { errorPatternActivities } from '../activities/error-pattern.js';
 import { errorRateActivities } from '../activities/error-rate.js';
@@ -48,7 +49,7 @@ import type { Place } from '../domain/place.js';
 import type { RunbookActivities } from '../workflows/activity-types.js';
 
 /** Everything that a host's worker can do, over the clients that the config describes. Connects nothing by itself. */
-export function activitiesOfHost(config: Config): RunbookActivities {
+export function activitiesOfHost(config: Config): RunbookActivities & DoctorHostActivities {
   const hosts = Object.values(config.hosts);
   const scrub = createScrub(secretsOf(config));
   const shellOf = (host: Host) => localShell({ records: host.records, scrub });
@@ -94,6 +95,7 @@ export function activitiesOfHost(config: Config): RunbookActivities {
   const queueWorkers = queueWorkerActivities({ ...parts, services, scrub });
   return {
     ...host,
+    ...doctorHostActivities({ ...parts, apiOf, adminOf, redisOf, scrub }),
     ...postgres,
     ...artisan,
     ...disk,

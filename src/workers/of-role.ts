@@ -2,6 +2,7 @@ import { Client } from '@temporalio/client';
 import { NativeConnection, TransportError, type Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { controlActivities } from '../activities/control.js';
+import { doctorChannelActivities } from '../activities/doctor-channels.js';
 import { neighbourActivities } from '../activities/neighbours.js';
 import { openingActivities } from '../activities/opening.js';
 import { type PageMetrics, pageActivities } from '../activities/pages.js';
@@ -62,13 +63,14 @@ export async function workersOf(role: WorkerRole, { config, logger, metrics }: R
   const control = controlActivities({ client });
   const failures = worker.dataConverter ? 'encoded' : 'plain';
   if (role === 'incidents') {
-    const pages = pageActivities({ ...pageParts(config, logger), metrics });
+    const parts = pageParts(config, logger);
+    const pages = pageActivities({ ...parts, metrics });
     const reports = reportActivities({ folder: reportsFolder(config) });
     const neighbours = neighbourActivities({ client });
     const { bar, holdRisky, letIn } = control;
     return Promise.all([
       workflowBundle('incidents', failures).then((bundle) => incidentWorker(worker, bundle, neighbours)),
-      pageWorker(worker, { ...pages, ...reports, ...neighbours, bar, holdRisky, letIn }),
+      pageWorker(worker, { ...pages, ...doctorChannelActivities(parts), ...reports, ...neighbours, bar, holdRisky, letIn }),
     ]);
   }
   if (role === 'runs') return [await runWorker(worker, await workflowBundle('runs', failures), { ...control, ...openingActivities({ client, config, runbooks }) })];

@@ -164,6 +164,7 @@ describe('help', () => {
       'report',
       'oncall',
       'trial',
+      'doctor',
       'catalogue',
       'ack',
       'approve',

@@ -10,7 +10,9 @@ import { type Mailbox, startMailbox } from '../../sandbox/servers/mailbox.js';
 import { onPort } from '../../sandbox/servers/ports.js';
 import { type OwnedProcess, plainEnvironment, startOwned } from '../../sandbox/servers/processes.js';
 import { startTemporal, type TemporalServer } from '../../sandbox/servers/temporal.js';
+import type { Examination } from '../../src/domain/doctor.js';
 import { type Composition, composition, interpolated, prepared, variablesOf } from '../support/compose.js';
+import { openHostWorld, type HostWorld } from '../support/runbook-world.js';
 import { until } from '../support/until.js';
 
 /*
@@ -27,7 +29,12 @@ let compose: Composition;
 let variables: Record<string, string>;
 let temporal: TemporalServer;
 let mailbox: Mailbox;
+/** The AuthOS host on which the doctor looks. */
+let host: HostWorld | undefined;
 let entrypoint: string[];
+let configFile: string;
+/** What is in it. */
+let site: Record<string, unknown>;
 /** What an address or path of a container is here. */
 let here: [string, string][];
 const ports: Record<string, number> = {};
@@ -42,38 +49,38 @@ const there = (text: string): string => here.reduce((result, [from, to]) => resu
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'responder-compose-'));
-  const site = join(folder, 'site');
+  const copy = join(folder, 'site');
   // Whether compose takes it is for test/contract; here only its files are needed, and compose may be missing.
-  await prepared(site);
-  variables = await variablesOf(join(site, '.env'));
+  await prepared(copy);
+  variables = await variablesOf(join(copy, '.env'));
   compose = await composition();
   image = join(folder, 'image');
   await buildImage();
   [temporal, mailbox] = await Promise.all([startTemporal({ folder: join(folder, 'temporal'), database: 'file' }), startMailbox()]);
   for (const name of ['server', 'incidents', 'runs']) ports[name] = await onPort(undefined, name, async (port) => port);
-  const configFile = join(folder, 'responder.yaml');
+  configFile = join(folder, 'responder.yaml');
   here = [
+    ['@example.com', '@authos.test'],
     ['temporal:7233', temporal.address],
     ['/etc/authos-responder/responder.yaml', configFile],
     ['/var/lib/authos-responder', join(folder, 'state')],
-    ['/run/secrets/alertmanager-token', join(site, 'deploy/secrets/alertmanager-token')],
+    ['/run/secrets/alertmanager-token', join(copy, 'deploy/secrets/alertmanager-token')],
   ];
-  const config = parse(there(await readFile(join(site, 'responder.yaml'), 'utf8'))) as Record<string, unknown> & { hosts: Record<string, object> };
-  const [host] = Object.values(config.hosts);
-  await writeFile(
-    configFile,
-    stringify({
-      ...config,
-      hosts: Object.fromEntries(hosts.map((name) => [name, host])),
-      channels: { email: { host: '127.0.0.1', port: mailbox.port } },
-      http: { host: '127.0.0.1', port: ports['server'] },
-    }),
-  );
+  const config = parse(there(await readFile(join(copy, 'responder.yaml'), 'utf8'))) as Record<string, unknown> & { hosts: Record<string, object> };
+  const [described] = Object.values(config.hosts);
+  site = {
+    ...config,
+    hosts: Object.fromEntries(hosts.map((name) => [name, described])),
+    channels: { email: { host: '127.0.0.1', port: mailbox.port } },
+    http: { host: '127.0.0.1', port: ports['server'] },
+  };
+  await writeFile(configFile, stringify(site));
   for (const name of inOrder()) await up(name);
 });
 
 afterAll(async () => {
   await Promise.all(Object.values(running).map((child) => child.stop()));
+  await host?.close();
   await mailbox?.close();
   await temporal?.stop();
   await rm(folder, { recursive: true, force: true });
@@ -101,14 +108,14 @@ function inOrder(): string[] {
   return result;
 }
 
-/** Starts a service once what it waits for is so; resolves when it is healthy itself, or has ended well. */
-async function up(name: string): Promise<void> {
+/** Starts a service once what it waits for is so; resolves when it is healthy itself, or has ended well. `more` is for its environment. */
+async function up(name: string, more: Record<string, string> = {}): Promise<void> {
   const { depends_on = {}, command = [], environment = {}, image: tag } = compose.services[name] ?? {};
   for (const needed of Object.keys(depends_on)) expect(order, `${name} waits for ${needed}`).toContain(needed);
   if (tag?.startsWith('authos-responder:')) {
     // Both workers listen on one port, each in its own container.
     const [file = '', ...args] = [...entrypoint, ...command];
-    const env = { ...plainEnvironment(), ...mapped(environment), ...(ports[name] && name !== 'server' ? { RESPONDER_METRICS_PORT: `${ports[name]}`, RESPONDER_METRICS_HOST: '127.0.0.1' } : {}) };
+    const env = { ...plainEnvironment(), ...mapped(environment), ...(ports[name] && name !== 'server' ? { RESPONDER_METRICS_PORT: `${ports[name]}`, RESPONDER_METRICS_HOST: '127.0.0.1' } : {}), ...more };
     const child = await startOwned({ name, file: file === 'node' ? process.execPath : file, args, folder: image, logFile: join(folder, `${name}.log`), env });
     if (command[0] === 'src/setup.ts') expect(await child.exited, await child.lastWords()).toBe('exited with 0');
     else {
@@ -155,7 +162,7 @@ async function alertOf(host: string): Promise<string> {
 
 /** First pages to the Primary about a host. */
 const pagesAbout = (host: string): number =>
-  mailbox.messages.filter(({ subject, to }) => to.includes('ops-primary@example.com') && subject.endsWith(` on ${host}:/ – Level 1`)).length;
+  mailbox.messages.filter(({ subject, to }) => to.includes('ops-primary@authos.test') && subject.endsWith(` on ${host}:/ – Level 1`)).length;
 
 describe('the processes of docker-compose.yml', () => {
   it('start in its order and are ready', async () => {
@@ -204,6 +211,36 @@ describe('the processes of docker-compose.yml', () => {
     // A search attribute is readable by design, so what is searched is there.
     expect(kept.includes('diskSpaceCritical')).toBe(true);
     const secrets = Object.entries(variables).flatMap(([name, value]) => (/TOKEN$|KEY$/.test(name) ? [value] : []));
-    for (const text of [...secrets, 'Disk full', 'DiskSpaceCritical', 'ops-primary@example.com', '@example.com']) expect(kept.includes(text), text).toBe(false);
+    for (const text of [...secrets, 'Disk full', 'DiskSpaceCritical', 'ops-primary@authos.test', '@authos.test']) expect(kept.includes(text), text).toBe(false);
+  });
+
+  it('satisfy the doctor, with a worker on an AuthOS host, and reach everybody who may be paged', async () => {
+    host = await openHostWorld();
+    await host.authos.https.put();
+    const { environments, hosts: served } = parse(await readFile(host.config.file, 'utf8')) as { environments: object; hosts: object };
+    await writeFile(configFile, stringify({ ...site, environments, hosts: served, defaults: {} }));
+    await running['server']?.stop();
+    await up('server', host.config.env);
+    const [file = '', ...args] = [...entrypoint, 'src/worker.ts', `host:${host.authos.name}`];
+    const env = { ...plainEnvironment(), ...mapped(compose.services['runs']?.environment ?? {}), ...host.config.env, RESPONDER_METRICS_PORT: '', PATH: host.authos.env()['PATH'] ?? '', SANDBOX_HOME: host.authos.env()['SANDBOX_HOME'] ?? '' };
+    const worker = await startOwned({ name: 'host', file: file === 'node' ? process.execPath : file, args, folder: image, logFile: join(folder, 'host.log'), env });
+    running['host'] = worker;
+    await until('the worker of the host runs', async () => (await worker.lastWords()).includes('workers run'), patience);
+
+    const before = mailbox.messages.length;
+    const doctor = (...more: string[]) =>
+      execa(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', 'doctor', ...more], {
+        cwd: image, env: { ...plainEnvironment(), RESPONDER_URL: `http://127.0.0.1:${ports['server']}`, RESPONDER_TOKEN: variables['OPS_PRIMARY_TOKEN'] }, extendEnv: false, reject: false, stdin: 'ignore',
+      });
+    const { stdout, stderr, exitCode } = await doctor('--send-test', '--all');
+    expect(exitCode, `${stdout}\n${stderr}`).toBe(0);
+    const reached = mailbox.messages.slice(before).filter(({ subject }) => subject === 'Test page: nothing is wrong').flatMap(({ to }) => to);
+    expect(reached.sort()).toEqual(['cto', 'dba', 'engineering-manager', 'infra', 'ops-primary', 'ops-secondary', 'security'].map((id) => `${id}@authos.test`));
+
+    // And red, as soon as something of it is gone.
+    await worker.stop();
+    const { stdout: json, exitCode: red } = await doctor('--json');
+    expect(red, json).toBe(1);
+    expect((JSON.parse(json) as Examination).checks.filter(({ state }) => state === 'finding')).toEqual([expect.objectContaining({ subject: host.authos.name, says: 'no worker took the question within 5 s' })]);
   });
 });

@@ -7,6 +7,7 @@ import type { Modes } from '../../src/domain/mode.js';
 import type { RoutedAlert } from '../../src/alerts/routing.js';
 import { Secret } from '../../src/config.js';
 import type { Config } from '../../src/config.js';
+import type { Doctor } from '../../src/doctor/examine.js';
 import { buildServer } from '../../src/http/build-server.js';
 import { ApiError } from '../../src/http/errors.js';
 import type { Acting, Incidents, Reports } from '../../src/http/incidents.js';
@@ -55,13 +56,17 @@ export function remembering(overrides: Partial<Incidents> = {}): { incidents: In
   return { incidents, seen };
 }
 
+const notAsked: Doctor['examine'] = async () => {
+  throw new ApiError('temporal_unreachable', 'there is no doctor here');
+};
+
 async function* noReports(): ReturnType<Reports['since']> {}
 
 /** The real server on a free port of the loopback. `log` holds the lines it wrote. */
 export async function served(
   incidents: Incidents,
   http: { bodyLimit?: number; requestsPerMinute?: number } = {},
-  { since = noReports, keys = [], linkKeys = [], sources = {} }: { since?: Reports['since']; keys?: Secret[]; linkKeys?: Secret[]; sources?: Config['sources'] } = {},
+  { since = noReports, keys = [], linkKeys = [], sources = {}, examination = notAsked }: { since?: Reports['since']; keys?: Secret[]; linkKeys?: Secret[]; sources?: Config['sources']; examination?: Doctor['examine'] } = {},
 ) {
   const log: string[] = [];
   const app: FastifyInstance = await buildServer({
@@ -76,6 +81,7 @@ export async function served(
     },
     runbooks: runbooks.map((runbook) => ({ ...runbook, diagnose: [], resolve: [] })),
     incidents,
+    doctor: { examine: examination },
     reports: { read: async (id, format) => (id === '018f3c5e-0000-7000-8000-000000000001' ? (format === 'md' ? '# Report' : '{"v":1}') : undefined), since },
     metrics: createMetrics(),
     fetchText: async () => Promise.reject(new Error('no network in tests')),

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { exampleHost, sudoersText, sudoRules, type SudoRule } from '../../scripts/sudoers.js';
+import { exampleHost, sudoersText } from '../../scripts/sudoers.js';
+import { sudoRules, type SudoRule } from '../../src/activities/sudo-rules.js';
 import type { Host } from '../../src/domain/inventory.js';
 
 const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url));

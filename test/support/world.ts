@@ -11,6 +11,7 @@ import { uuidv7 } from 'uuidv7';
 import { findBinary } from '../../sandbox/servers/binaries.js';
 import { startTemporal } from '../../sandbox/servers/temporal.js';
 import { controlActivities } from '../../src/activities/control.js';
+import { doctorChannelActivities } from '../../src/activities/doctor-channels.js';
 import { neighbourActivities } from '../../src/activities/neighbours.js';
 import { pageActivities } from '../../src/activities/pages.js';
 import type { Channel, Message } from '../../src/channels/channel.js';
@@ -168,6 +169,7 @@ export async function openWorld({ bundles = testBundles, realTime = false }: Wor
           channels: [channel],
           log: channel,
         }),
+        ...doctorChannelActivities({ people: {}, channels: [channel] }),
         storeReport: async (view) => {
           reports.set(view.incident.id, view);
           return { file: `${view.incident.id}.md` };

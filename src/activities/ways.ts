@@ -1,0 +1,18 @@
+import type { Channel, Person } from '../channels/channel.js';
+
+/** A contact of a person and the channel that can use it; named after the channel, with its number from the second on. */
+export interface Way {
+  name: string;
+  channel: Channel;
+  address: string;
+}
+
+/** Every way to reach a person, in the order in which they are tried; none for somebody whom the config does not have. */
+export function waysTo(person: Person | undefined, channels: readonly Channel[]): Way[] {
+  return (person?.contacts ?? []).flatMap((contact, index) =>
+    channels.flatMap((channel) => {
+      const address = channel.addressOf(contact);
+      return address === undefined ? [] : [{ name: index === 0 ? channel.name : `${channel.name} ${index + 1}`, channel, address }];
+    }),
+  );
+}
