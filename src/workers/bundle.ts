@@ -43,14 +43,14 @@ export function bundleFile(name: BundleName, failures: FailureMessages): string 
 
 /** The code of one of our bundles, built anew. */
 export function bundleOf(name: BundleName, failures: FailureMessages): Promise<string> {
-  return bundle(join(here, '..', 'workflows', `${entries[name]}${extension}`), name === 'runs', failures);
+  return bundle(join(here, '..', 'workflows', `${entries[name]}${extension}`), name === 'runs', { failures });
 }
 
-/** Bundles one entry file of workflows; `guarded` adds the interceptor by which a run says that it failed. */
-export async function bundle(workflowsPath: string, guarded: boolean, failures: FailureMessages = 'plain'): Promise<string> {
+/** Bundles one entry file of workflows; `guarded` adds the interceptor by which a run says that it failed, `interceptors` are files of others. */
+export async function bundle(workflowsPath: string, guarded: boolean, { failures = 'plain', interceptors = [] }: { failures?: FailureMessages; interceptors?: string[] } = {}): Promise<string> {
   const { code } = await bundleWorkflowCode({
     workflowsPath,
-    workflowInterceptorModules: guarded ? [join(here, '..', 'workflows', `interceptors${extension}`)] : [],
+    workflowInterceptorModules: [...(guarded ? [join(here, '..', 'workflows', `interceptors${extension}`)] : []), ...interceptors],
     ...(failures === 'encoded' && { failureConverterPath: encodedFailures }),
     logger: quiet,
     webpackConfigHook: (config) => ({

@@ -1,8 +1,10 @@
 import type { ActivityInboundCallsInterceptor } from '@temporalio/worker';
 import type { Context } from '@temporalio/activity';
 
-/** Well within the heartbeat timeouts of src/workflows/calling.ts. */
-const everyMs = 4_000;
+/** So often within the heartbeat timeout that the workflow asked for (src/workflows/calling.ts). */
+const timesWithinTimeout = 5;
+/** For an activity without a timeout: a heartbeat's answer tells it of a cancellation. */
+const timeoutOtherwiseMs = 20_000;
 
 /**
  * Heartbeats for every activity, so that a dead worker is noticed in seconds and a cancellation arrives. What an activity
@@ -21,7 +23,7 @@ export function heartbeating(context: Context): { inbound: ActivityInboundCallsI
             send(own);
           },
         });
-        const timer = setInterval(() => send(details), everyMs);
+        const timer = setInterval(() => send(details), (context.info.heartbeatTimeoutMs ?? timeoutOtherwiseMs) / timesWithinTimeout);
         try {
           return await next(input);
         } finally {

@@ -77,7 +77,7 @@ describe("Temporal's database", () => {
     try {
       const run = async (keys: Secret[], mark: string): Promise<string> => {
         const dataConverter = dataConverterOf(keys);
-        const code = await bundle(fileURLToPath(new URL('./leaky.workflow.ts', import.meta.url)), false, dataConverter ? 'encoded' : 'plain');
+        const code = await bundle(fileURLToPath(new URL('./leaky.workflow.ts', import.meta.url)), false, { failures: dataConverter ? 'encoded' : 'plain' });
         const worker = await Worker.create({
           connection: native, taskQueue: mark, workflowBundle: { code }, ...(dataConverter && { dataConverter }),
           activities: {

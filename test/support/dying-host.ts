@@ -1,11 +1,13 @@
 import { NativeConnection } from '@temporalio/worker';
 import { hostWorker } from '../../src/workers/build.js';
+import { dieWithParent } from './die-with-parent.js';
 import { hostNeeding, type practiceActs } from './practice-host.js';
 
 /*
  * A process of its own with the workers of several hosts: `node dying-host.ts <address> '<{"host": "act it needs"}>'`. Each
  * act begins, says so on standard output, and never ends: it is there to be killed in the middle.
  */
+dieWithParent();
 const [address, needs] = process.argv.slice(2);
 const connection = await NativeConnection.connect({ address: address ?? '' });
 await Promise.all(

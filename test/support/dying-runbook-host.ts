@@ -2,6 +2,7 @@ import { NativeConnection } from '@temporalio/worker';
 import { loadConfig } from '../../src/config.js';
 import { hostWorker } from '../../src/workers/build.js';
 import { activitiesOfHost } from '../../src/workers/host-activities.js';
+import { dieWithParent } from './die-with-parent.js';
 import type { DeathPlan } from './worker-death.js';
 import { quietRuntime } from './world.js';
 
@@ -10,6 +11,7 @@ import { quietRuntime } from './world.js';
  * JSON>'`, the config's secrets in its environment. Each activity named in it begins, or does its real work, says so on standard
  * output, and never returns: it is there to be killed in the middle. `only` names fields that the input must have.
  */
+dieWithParent();
 const [address = '', file = '', host = '', deaths = '[]'] = process.argv.slice(2);
 const wrapped: Record<string, unknown> = { ...activitiesOfHost(loadConfig({ file, env: process.env })) };
 for (const { activity, moment, only } of JSON.parse(deaths) as DeathPlan[]) {

@@ -16,6 +16,7 @@ import { workflowBundle } from '../../src/workers/bundle.js';
 import { activitiesOfHost } from '../../src/workers/host-activities.js';
 import type { RunbookActivities } from '../../src/workflows/activity-types.js';
 import type { Procedure } from '../../src/workflows/step.js';
+import { earlyDeathRunbooks } from './bundles.js';
 import { openClosers } from './closers.js';
 import { openWorld, type TestIncident, type World } from './world.js';
 
@@ -84,12 +85,13 @@ export async function openHostWorld(options: Partial<AuthosOptions> = {}): Promi
 
 /**
  * The same with incident and runs on a dev server, or a time-skipping one for what takes hours. What had started is ended again if
- * a part does not. Without `worker`, a test starts and ends the host's workers itself.
+ * a part does not. Without `worker`, a test starts and ends the host's workers itself, and one that is
+ * silent counts as dead sooner.
  */
 export async function openRunbookWorld(options: Partial<AuthosOptions> = {}, { realTime = true, worker = true } = {}): Promise<RunbookWorld> {
   const { authos, activities, config, close } = await openHostWorld(options);
   try {
-    const world = await openWorld({ realTime, bundles: async () => ({ incidents: await workflowBundle('incidents'), runs: await workflowBundle('runs') }) });
+    const world = await openWorld({ realTime, bundles: worker ? runbookBundles : earlyDeathRunbooks });
     const closeAll = async (): Promise<void> => {
       await world.close();
       await close();
@@ -101,6 +103,8 @@ export async function openRunbookWorld(options: Partial<AuthosOptions> = {}, { r
     throw error;
   }
 }
+
+const runbookBundles = async () => ({ incidents: await workflowBundle('incidents'), runs: await workflowBundle('runs') });
 
 /** What a config says of a host and of what it needs. */
 export type HostInventory = Pick<Inventory, 'host' | 'api' | 'testUser' | 'databaseUrl' | 'databaseAdminUrl' | 'databaseFolder' | 'cacheUrl' | 'webhookNetworks'>;

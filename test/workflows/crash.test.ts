@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { IncidentView } from '../../src/domain/incident.js';
 import type { StepOutcome } from '../../src/domain/step.js';
 import { scaled, standardTimes } from '../../src/domain/times.js';
+import { earlyDeathBundles } from '../support/bundles.js';
 import { hostNeeding, type practiceActs, type PracticeHost } from '../support/practice-host.js';
 import { openWorld, type TestIncident, type World } from '../support/world.js';
 
@@ -13,17 +14,17 @@ const dyingHost = fileURLToPath(new URL('../support/dying-host.ts', import.meta.
 
 type ActName = (typeof practiceActs)[number];
 
-/** The process is quick, but for what must outlast the 20 s after which a silent worker counts as dead. */
+/** The process is quick, but for what must outlast the 5 s after which a silent worker counts as dead here. */
 const quick = { times: { ...scaled(standardTimes, 1 / 300), approvalExpires: 60_000, silentAfter: 60_000 } };
 
 let world: World;
 beforeAll(async () => {
-  world = await openWorld({ realTime: true });
+  world = await openWorld({ realTime: true, bundles: earlyDeathBundles });
 });
 afterAll(async () => world?.close());
 
 describe('an act whose worker is killed in the middle', () => {
-  // One test: that a worker has died shows by its silence, for 20 s of real time.
+  // One test: that a worker has died shows by its silence, for 5 s of real time.
   it('is repeated, looked at first, or left to a person, by its crash rule', { timeout: 90_000 }, async () => {
     const needs: ActName[] = ['Safe Cure', 'Restart', 'Restart', 'Delete', 'Delete'];
     const incidents: TestIncident[] = [];
