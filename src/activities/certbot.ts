@@ -2,7 +2,7 @@ import type { HostCertificate } from '../domain/certificate.js';
 import type { Host } from '../domain/inventory.js';
 import type { Place } from '../domain/place.js';
 import type { ActResult } from '../domain/step.js';
-import { certificateOf, certificateOn, readCertificate, readCertificateFile } from './certificate-reading.js';
+import { certificateOf, certificateOn, lasts, readCertificate, readCertificateFile } from './certificate-reading.js';
 import type { CertificateState } from './certificate-reading.js';
 import { hostMisconfigured, hostNamed } from './known-hosts.js';
 import { commandsWords } from './shell.js';
@@ -38,7 +38,8 @@ export function certbotActivities({ hosts, shellOf }: { hosts: readonly Host[]; 
   return {
     /**
      * `certbot renew` of this one certificate. Whether it was renewed is read from the file, not from certbot's words. Not due is
-     * 'refused'; anything else that leaves the file as it was is 'failed', and pages early. A repeat is safe without `force`.
+     * 'refused'; anything else that leaves the file as it was is 'failed', and pages early. A repeat is safe: with `force`, which counts against the
+     * authority's limits, nothing is renewed where the file is in order by now, and that is 'done'.
      */
     async renewCertificate({ place, force }: { place: Place; force: boolean }): Promise<Renewal> {
       const elsewhere = notHere(place);
@@ -47,6 +48,7 @@ export function certbotActivities({ hosts, shellOf }: { hosts: readonly Host[]; 
       const { certbotName } = certificate;
       if (certbotName === undefined) return { outcome: 'refused', end: 'not managed', evidence: `certbot does not manage ${certificate.domain} on ${place.host}` };
       const before = await readCertificateFile(certificate, certificate);
+      if (force && before.facts && lasts(before)) return { outcome: 'done', end: 'renewed', evidence: fitted(`renewed before, and not forced again: ${certificateText(before.facts, certificate.domain)}`) };
       const args = ['renew', '--cert-name', certbotName, '--non-interactive', '--no-random-sleep-on-renew', ...(force ? ['--force-renewal'] : [])];
       const result = await run(shell, certificate.certbot, args, 8 * 60_000);
       const file = result.file === undefined ? {} : { file: result.file };

@@ -1,4 +1,4 @@
-import { Context } from '@temporalio/activity';
+import { ApplicationFailure, Context } from '@temporalio/activity';
 
 import type { Host, ServiceName } from '../domain/inventory.js';
 import type { Place } from '../domain/place.js';
@@ -6,6 +6,7 @@ import type { ActResult } from '../domain/step.js';
 import { artisan, artisanOutcome, tinkerJson } from './artisan-command.js';
 import type { AuthosApi } from './health-api.js';
 import { hostMisconfigured, hostNamed } from './known-hosts.js';
+import { readRestart, writeRestart } from './restart-record.js';
 import { askForRestart, restartCommand, serviceOf, serviceState, startedAnew } from './service-manager.js';
 import type { ServiceState } from './service-manager.js';
 import { commandsWords } from './shell.js';
@@ -79,29 +80,41 @@ export function serviceActivities({ hosts, shellOf, apiOf }: { hosts: readonly H
     /**
      * Restarts the application on one host as the config says, then waits until it answers `/api/health`, 60 s at most. 'Failed'
      * if the command fails, if it does not answer, or if a restart left PHP's start time as it was. A repeat restarts it again.
+     * Its beginning and its end are noted in the host's records, for `applicationStartedSince`; it is not done without.
      */
     async restartApplication({ place }: { place: Place }): Promise<ActResult> {
       const { host, shell } = at(place);
       const [program, ...args] = host.restart;
       if (program === undefined) throw hostMisconfigured(`the config of host ${host.name} does not say how the application is restarted`);
       const before = await phpState(host, shell);
+      const askedAt = Context.current().info.scheduledTimestampMs;
+      await writeRestart(host, { askedAt, answered: false });
       const result = await shell.run(program, args, { cwd: host.root, timeoutMs: 120_000 });
       const words = host.restart.join(' ');
       if (result.exitCode !== 0) return { outcome: 'failed', evidence: fitted(commandsWords(words, result)) };
       const problem = await untilItAnswers(place);
       if (problem !== undefined) return { outcome: 'failed', evidence: fitted(`${words}; no answer ${answersWithinSeconds} s later: ${problem}`) };
       const after = await phpState(host, shell);
-      const isReload = !host.restart.includes('restart');
+      const isReload = reloads(host);
       if (!isReload && before && after && before.start === after.start) {
         return { outcome: 'failed', evidence: `${words}; but PHP was not started anew` };
       }
+      await writeRestart(host, { askedAt, answered: true });
       return { outcome: 'done', evidence: `${words}; it answers${after && !isReload ? `, ${startText(after)}` : ''}` };
     },
 
-    /** Whether PHP of this host started after `since`. Throws `HostMisconfigured` where the config does not list it: nobody can know. */
+    /**
+     * Whether the application of this host was restarted after `since`: by the start time of PHP, where the config lists it, else by
+     * our own record of `restartApplication`. Throws `RestartInDoubt`, not retried, if that began and nobody saw its end.
+     */
     async applicationStartedSince({ place, since }: { place: Place; since: number }): Promise<StartedSince> {
       const { host, shell } = at(place);
-      return judgedStart(await serviceState(shell, serviceOf(host, 'php')), since);
+      if (host.services?.php && !reloads(host)) return judgedStart(await serviceState(shell, host.services.php), since);
+      const words = host.restart.join(' ');
+      const last = await readRestart(host);
+      if (last === undefined || last.askedAt < since) return { done: false, evidence: `${words} has not begun since` };
+      if (last.answered) return { done: true, evidence: `${words}, asked for at ${new Date(last.askedAt).toISOString()}; it answered` };
+      throw ApplicationFailure.nonRetryable(`${words} began, and nobody saw its end; hosts.${host.name}.services.php would tell when PHP started`, 'RestartInDoubt');
     },
 
     /**
@@ -126,6 +139,11 @@ export function serviceActivities({ hosts, shellOf, apiOf }: { hosts: readonly H
         : { ...result, outcome: 'failed', evidence: fitted(`${result.evidence}; but the signal is not in the cache: no worker hears it`) };
     },
   };
+}
+
+/** A reload leaves PHP's start time as it is. */
+function reloads({ restart }: Host): boolean {
+  return !restart.includes('restart');
 }
 
 function judgedStart(state: ServiceState | { unknown: string }, since: number): StartedSince {

@@ -1,7 +1,7 @@
 import type { RunInput } from '../domain/messages.js';
 import type { Place } from '../domain/place.js';
 import type { ActResult } from '../domain/step.js';
-import { phpOnAllHosts, restartEverywhere } from './restart.js';
+import { phpOnAllHosts, restartedEverywhere, restartEverywhere } from './restart.js';
 import { openRun } from './run.js';
 import { act, diagnostic, type On, type Procedure, type Proof, step } from './step.js';
 
@@ -49,10 +49,7 @@ const clearAllCaches = step({
       budget: ({ environment }) => `cache:clear@${environment}`,
       settle: 'restart',
       timeout: { minutes: 5, because: 'caches that are built again, then a restart of each host' },
-      look: async (on, { place, lastActAt }) => {
-        const { done, evidence } = await on.applicationStartedSince({ place, since: lastActAt });
-        return done && place.hosts.length === 1 ? { outcome: 'done', evidence } : undefined;
-      },
+      look: (_, { place, lastActAt }) => restartedEverywhere(place, lastActAt), // last of all, so everything else was done too
       do: (on, { place }, onHost) => clearAndRestart(on, place, onHost),
     }),
   ],

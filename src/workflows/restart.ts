@@ -1,5 +1,6 @@
 import type { Place } from '../domain/place.js';
 import type { ActResult } from '../domain/step.js';
+import { readOnHosts } from './on-hosts.js';
 import { type Act, type Condition, act, type On } from './step.js';
 
 /** Resources that a restart of the application locks: its PHP on every host. */
@@ -26,6 +27,16 @@ export async function restartEverywhere(place: Place, onHost: (host: string) => 
 }
 
 /**
+ * For the look after a death: 'done' if every host's application was restarted after `since`. The worker that died may have come
+ * as far as one of several, and then all are restarted again.
+ */
+export async function restartedEverywhere(place: Place, since: number): Promise<ActResult | undefined> {
+  const found = await readOnHosts(place, 'Restarted since?', (on, there) => on.applicationStartedSince({ place: there, since }));
+  if (!found.every(({ done }) => done)) return undefined;
+  return { outcome: 'done', evidence: found.map(({ evidence }, i) => (found.length === 1 ? evidence : `${place.hosts[i]}: ${evidence}`)).join('\n') };
+}
+
+/**
  * `herd restart` (or what the config calls it) on each host in turn: disruptive, at most once in 30 min by itself. `when` is the
  * step's own condition.
  */
@@ -40,11 +51,7 @@ export function restartApplicationAct({ name = 'Restart the application', when }
     budget: ({ hosts, host }) => `restart:${[...hosts].sort()[0] ?? host}/php`,
     settle: 'restart',
     timeout: { minutes: 4, because: 'a restart finishes the requests it has; then the application must answer within a minute' },
-    async look(on, { place, lastActAt }) {
-      // The worker that died acted on one host of several: all must be new, or the act is done again.
-      const { done, evidence } = await on.applicationStartedSince({ place, since: lastActAt });
-      return done && place.hosts.length === 1 ? { outcome: 'done', evidence } : undefined;
-    },
+    look: (_, { place, lastActAt }) => restartedEverywhere(place, lastActAt),
     do: (_, { place }, onHost) => restartEverywhere(place, onHost),
   });
 }

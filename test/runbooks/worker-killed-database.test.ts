@@ -4,11 +4,11 @@ import { afterAll, afterEach, beforeAll, describe, it } from 'vitest';
 import { databaseDown, databaseExhausted } from '../../sandbox/faults/index.js';
 import { databaseConnectionFailuresProcedure as runbook } from '../../src/workflows/database-connection-failures.js';
 import { openRunbookWorld, type RunbookWorld } from '../support/runbook-world.js';
-import { type Death, playDeaths } from '../support/worker-death.js';
+import { type Death, hostNames, playDeaths } from '../support/worker-death.js';
 
 let world: RunbookWorld;
 beforeAll(async () => {
-  world = await openRunbookWorld({}, { worker: false });
+  world = await openRunbookWorld({}, { worker: false, moreHosts: hostNames });
 });
 afterAll(() => world?.close());
 afterEach(async () => {

@@ -21,7 +21,7 @@ export const disruptiveActs: Record<string, { playedIn: string } | { sameAs: str
   // restartApplicationAct with conditions of their own
   'oauthSystemFailure/Restart the application for the derived key': { sameAs: 'highErrorRate/Restart the application' },
   'oauthSystemFailure/Restart the application': { sameAs: 'highErrorRate/Restart the application' },
-  'sslCertificateExpiry/Force the renewal': { notPlayed: true },
+  'sslCertificateExpiry/Force the renewal': { playedIn: 'worker-killed-application' },
   'webhookDeliveryFailures/Set WEBHOOK_MAX_RETRIES to 3': { notPlayed: true },
   'webhookDeliveryFailures/Set WEBHOOK_RETRY_DELAY to 60': { notPlayed: true },
   'webhookDeliveryFailures/Disable Problematic Webhook': { notPlayed: true },

@@ -7,16 +7,18 @@ import type { DeathPlan } from './worker-death.js';
 import { quietRuntime } from './world.js';
 
 /*
- * A process of its own with the worker of a real host: `node dying-runbook-host.ts <address> <config file> <host> '<deaths as
- * JSON>'`, the config's secrets in its environment. Each activity named in it begins, or does its real work, says so on standard
- * output, and never returns: it is there to be killed in the middle. `only` names fields that the input must have.
+ * A process of its own with the workers of a real host, one for each of its names: `node dying-runbook-host.ts <address> <config
+ * file> '<deaths as JSON>'`, the config's secrets in its environment. The activity named for each begins, or does its real work,
+ * says so on standard output, and never returns: it is there to be killed in the middle. `only` names fields that the input must
+ * have.
  */
 dieWithParent();
-const [address = '', file = '', host = '', deaths = '[]'] = process.argv.slice(2);
-const wrapped: Record<string, unknown> = { ...activitiesOfHost(loadConfig({ file, env: process.env })) };
-for (const { activity, moment, only } of JSON.parse(deaths) as DeathPlan[]) {
-  const real = wrapped[activity] as (input: object) => Promise<unknown>;
-  wrapped[activity] = async (input: object) => {
+const [address = '', file = '', deaths = '[]'] = process.argv.slice(2);
+const activities: Record<string, unknown> = activitiesOfHost(loadConfig({ file, env: process.env }));
+
+function dyingIn({ activity, moment, only }: DeathPlan): object {
+  const real = activities[activity] as (input: object) => Promise<unknown>;
+  const dying = async (input: object): Promise<unknown> => {
     const isMeant = Object.entries(only ?? {}).every(([field, value]) => Reflect.get(input, field) === value);
     if (!isMeant || moment === 'after') {
       const result = await real(input);
@@ -25,7 +27,9 @@ for (const { activity, moment, only } of JSON.parse(deaths) as DeathPlan[]) {
     process.stdout.write(`${activity} ${moment}\n`);
     return new Promise(() => undefined);
   };
+  return { ...activities, [activity]: dying };
 }
+
 quietRuntime();
 const connection = await NativeConnection.connect({ address });
-await (await hostWorker({ connection, namespace: 'default' }, host, wrapped)).run();
+await Promise.all((JSON.parse(deaths) as DeathPlan[]).map(async (plan) => (await hostWorker({ connection, namespace: 'default' }, plan.host, dyingIn(plan))).run()));

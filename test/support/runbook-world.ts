@@ -60,8 +60,11 @@ export interface HostWorld {
   close(): Promise<void>;
 }
 
-/** Starts a sandbox and composes its host's activities from a config file, as a worker does. Puts its programs in front of this file's PATH. */
-export async function openHostWorld(options: Partial<AuthosOptions> = {}): Promise<HostWorld> {
+/**
+ * Starts a sandbox and composes its host's activities from a config file, as a worker does. Puts its programs in front of this
+ * file's PATH. `more` are further names that the config has for the same host.
+ */
+export async function openHostWorld(options: Partial<AuthosOptions> = {}, more: string[] = []): Promise<HostWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'responder-runbooks-'));
   const closers = openClosers();
   closers.add(() => rm(folder, { recursive: true, force: true }));
@@ -75,7 +78,7 @@ export async function openHostWorld(options: Partial<AuthosOptions> = {}): Promi
     closers.add(() => authos.stop());
     process.env['PATH'] = `${authos.inventory().path}${delimiter}${path}`;
     const { mount: _, ...place } = authos.inventory().place;
-    const config = await writeConfig(authos.inventory(), folder);
+    const config = await writeConfig(authos.inventory(), folder, more);
     return { authos, place, config, activities: activitiesOfHost(loadConfig(config)), close };
   } catch (error) {
     await close();
@@ -86,10 +89,10 @@ export async function openHostWorld(options: Partial<AuthosOptions> = {}): Promi
 /**
  * The same with incident and runs on a dev server, or a time-skipping one for what takes hours. What had started is ended again if
  * a part does not. Without `worker`, a test starts and ends the host's workers itself, and one that is
- * silent counts as dead sooner.
+ * silent counts as dead sooner. `moreHosts` are further names of the same host.
  */
-export async function openRunbookWorld(options: Partial<AuthosOptions> = {}, { realTime = true, worker = true } = {}): Promise<RunbookWorld> {
-  const { authos, activities, config, close } = await openHostWorld(options);
+export async function openRunbookWorld(options: Partial<AuthosOptions> = {}, { realTime = true, worker = true, moreHosts = [] as string[] } = {}): Promise<RunbookWorld> {
+  const { authos, activities, config, close } = await openHostWorld(options, moreHosts);
   try {
     const world = await openWorld({ realTime, bundles: worker ? runbookBundles : earlyDeathRunbooks });
     const closeAll = async (): Promise<void> => {
@@ -167,7 +170,7 @@ export async function configOf(inventory: HostInventory, folder: string): Promis
   return loadConfig(await writeConfig(inventory, folder));
 }
 
-async function writeConfig(inventory: HostInventory, folder: string): Promise<WrittenConfig> {
+async function writeConfig(inventory: HostInventory, folder: string, more: string[] = []): Promise<WrittenConfig> {
   const { host, api, testUser, databaseUrl, databaseAdminUrl, databaseFolder, cacheUrl, webhookNetworks } = inventory;
   const { name, ...described } = host;
   const file = join(folder, 'responder.yaml');
@@ -185,7 +188,7 @@ async function writeConfig(inventory: HostInventory, folder: string): Promise<Wr
           webhookNetworks,
         },
       },
-      hosts: { [name]: described },
+      hosts: Object.fromEntries([name, ...more].map((one) => [one, described])),
       state: join(folder, 'state'),
     }),
   );

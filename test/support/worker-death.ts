@@ -12,6 +12,7 @@ const dyingHost = fileURLToPath(new URL('./dying-runbook-host.ts', import.meta.u
 
 /** What the process that is killed is told of a death. */
 export interface DeathPlan {
+  host: string;
   activity: keyof RunbookActivities;
   moment: 'before' | 'after';
   /** Fields of the input by which the call is known among others of the same activity. */
@@ -19,7 +20,7 @@ export interface DeathPlan {
 }
 
 /** A disruptive act whose worker is killed: before it did anything, or after it did everything and before it said so. */
-export interface Death extends DeathPlan {
+export interface Death extends Omit<DeathPlan, 'host'> {
   runbook: Procedure;
   act: string;
   /** Other acts that come first and are wanted. */
@@ -34,30 +35,40 @@ export interface Death extends DeathPlan {
 }
 
 /**
- * Plays runbooks side by side up to the acts named, kills their worker with SIGKILL in the middle of them, starts a fresh one
+ * Names under which a world's host takes acts side by side, since every act locks its host: one for each death that is played with
+ * others. They are one machine, so the acts must touch different things of it.
+ */
+export const hostNames = ['side-1', 'side-2', 'side-3', 'side-4'];
+
+/**
+ * Plays runbooks side by side up to the acts named, kills their workers with SIGKILL in the middle of them, starts fresh ones
  * here, and holds the outcome against crash rule 'check': what was done is not done again, what was not is done once; where only
- * the condition can tell, a success that nobody saw is not claimed. The acts must lock different resources.
+ * the condition can tell, a success that nobody saw is not claimed.
  */
 export async function playDeaths(world: RunbookWorld, deaths: Death[]): Promise<IncidentView[]> {
-  const { authos, config, world: site } = world;
-  const plan = JSON.stringify(deaths.map(({ activity, moment, only }): DeathPlan => ({ activity, moment, ...(only ? { only } : {}) })));
+  const { config, world: site } = world;
+  const plans = deaths.map(({ activity, moment, only }, i): DeathPlan => ({ host: hostNames[i] ?? '', activity, moment, ...(only ? { only } : {}) }));
   const before = await effects(deaths);
-  const dying = execaNode(dyingHost, [site.env.address, config.file, authos.name, plan], { nodeOptions: ['--import', 'tsx'], env: config.env, stderr: 'inherit', buffer: false, reject: false });
-  const running = Promise.all(deaths.map(({ runbook, act, besides = [], options }) => {
+  const dying = execaNode(dyingHost, [site.env.address, config.file, JSON.stringify(plans)], { nodeOptions: ['--import', 'tsx'], env: config.env, stderr: 'inherit', buffer: false, reject: false });
+  const runs = deaths.map(({ runbook, act, besides = [], options }, i) => {
     const wanted = new Set([act, ...besides]);
-    return world.run(runbook, { automation: onlyStepsOf(runbook, wanted), answers: (asked) => (wanted.has(asked) ? 'approve' : 'decline'), ...options });
-  }));
+    const host = plans[i]?.host ?? '';
+    const place = { ...options?.place, host, hosts: [host] };
+    return world.run(runbook, { automation: onlyStepsOf(runbook, wanted), answers: (asked) => (wanted.has(asked) ? 'approve' : 'decline'), ...options, place });
+  });
+  const running = Promise.all(runs);
+  running.catch(() => undefined); // awaited below, unless an act is not reached
   try {
-    await Promise.race([reached(dying.stdout, deaths.length), running.then(([one]) => Promise.reject(new Error(`a run ended before its act: ${JSON.stringify(one?.view.runs)}`)))]);
+    await Promise.race([reached(dying.stdout, deaths.length), Promise.race(runs).then(({ view }) => Promise.reject(new Error(`a run ended before its act: ${JSON.stringify(view.runs)}`)))]);
   } finally {
     dying.kill('SIGKILL');
     await dying;
   }
   const atDeath = await effects(deaths);
-  const worker = await hostWorker({ connection: site.env.nativeConnection, namespace: 'default' }, authos.name, world.activities);
-  const views = await worker.runUntil(running.then(async (all) => {
-    const ended = all.map(({ view }) => view);
-    expect(deaths.map((death, i) => summary(death, ended[i]))).toEqual(deaths.map(promised));
+  const workers = await Promise.all(plans.map(({ host }) => hostWorker({ connection: site.env.nativeConnection, namespace: 'default' }, host, world.activities)));
+  const ended = running.then(async (all) => {
+    const views = all.map(({ view }) => view);
+    expect(deaths.map((death, i) => summary(death, views[i]))).toEqual(deaths.map(promised));
     const atEnd = await effects(deaths);
     for (const [i, { act, moment, goesOn }] of deaths.entries()) {
       const [acted, kept] = moment === 'after' ? [[before[i], atDeath[i]], [atDeath[i], atEnd[i]]] : [[atDeath[i], atEnd[i]], [before[i], atDeath[i]]];
@@ -65,9 +76,10 @@ export async function playDeaths(world: RunbookWorld, deaths: Death[]): Promise<
       if (!goesOn) expect(kept[1], `${act}: nothing else than its effect`).toEqual(kept[0]);
     }
     await site.endIncidents();
-    return ended;
-  }));
-  return views;
+    return views;
+  });
+  await Promise.all(workers.map((worker) => worker.runUntil(ended)));
+  return ended;
 }
 
 const effects = (deaths: Death[]): Promise<unknown[]> => Promise.all(deaths.map(({ effect }) => effect()));
