@@ -89,14 +89,20 @@ export function oauthKeyActivities({ hosts, shellOf }: { hosts: readonly Host[];
 
     /**
      * Restores the private key from the first configured source that pairs, and the public key with it. Only where the private
-     * key is missing or corrupt. `publicMayDiffer`: the pair is new, so the public key that is there need not fit. A repeat is refused.
+     * key is missing or corrupt. `publicMayDiffer`: the pair is new, so the public key that is there need not fit. A repeat
+     * writes nothing, and is 'done': whoever made it may still have to restart the application.
      */
     async restoreOauthKeys({ place, publicMayDiffer = false }: { place: Place; publicMayDiffer?: boolean }): Promise<ActResult> {
       const scene = await at(place);
       const { host, keys } = scene;
-      const problem = notFiles(scene) ?? privateInTheWay(keys);
-      if (problem) return problem;
+      const notHere = notFiles(scene);
+      if (notHere) return notHere;
       const { found, why } = await sourceThatPairs(host, keys, publicMayDiffer);
+      if (found && keys.pair === 'one pair' && keys.private.fingerprint === found.key.fingerprint) {
+        return { outcome: 'done', evidence: `${privateName} is that of ${found.folder} already (${short(found.key.fingerprint)})` };
+      }
+      const problem = privateInTheWay(keys);
+      if (problem) return problem;
       if (!found) return refused(why);
       const text = found.key.pem ?? '';
       const olds = [keys.private, ...(keys.public.fingerprint === found.key.fingerprint ? [] : [keys.public])];

@@ -148,6 +148,13 @@ export function webhookEndpointActivities({ databaseOf, commandsOf, rulesOf, scr
       return setActive(place, webhooks, false);
     },
 
+    /** Whether each of these webhooks is there and disabled, which is what `disableWebhooks` leaves. Reads only; a repeat is safe. */
+    async webhooksAreDisabled({ place, webhooks }: { place: Place; webhooks: string[] }): Promise<{ done: boolean; evidence: string }> {
+      const lines = (await rowsOf(place, webhooks)).map(({ id, row }) => ({ id, isOff: row !== undefined && row.active !== true }));
+      const evidence = listed(`of ${webhooks.length} webhooks`, lines.map(({ id, isOff }) => `${id}: ${isOff ? 'disabled' : 'not disabled'}`), 20);
+      return { done: lines.length > 0 && lines.every(({ isOff }) => isOff), evidence };
+    },
+
     /**
      * Undo of `disableWebhooks`: enables each one that is still disabled, once its endpoint answers below 500; 'refused' while one does
      * not. What somebody enabled or deleted since stays as it is. A repeat is safe.

@@ -4,6 +4,7 @@ import type { Place } from '../domain/place.js';
 import type { RunInput } from '../domain/messages.js';
 import { clearCacheActs } from './cache-clear.js';
 import { openRun } from './run.js';
+import { settingIsInForce } from './env-setting.js';
 import { type Act, act, diagnostic, type On, type Procedure, type Proof, type Scene, step } from './step.js';
 
 const env = ({ environment }: Place): string[] => [`env:${environment}`];
@@ -111,6 +112,7 @@ const switchToFallbackDriver = step({
     holds: (on, { place }) => on.fallbackNeeded({ place }),
   },
   touches: ({ environment, host }) => [`env:${environment}`, `file:.env@${environment}`, `service:php@${host}`],
+  look: (on, { place }) => settingIsInForce(on, place, 'CACHE_STORE', fallback),
   timeout: { minutes: 5, because: 'a reload finishes the requests it has, and the value is read back' },
   undo: {
     says: 'writes CACHE_STORE back by itself, once its own store passes the round trip, stale keys cleared before',

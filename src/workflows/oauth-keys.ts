@@ -2,7 +2,7 @@ import type { KeysData } from '../activities/oauth-key-reading.js';
 import type { Place } from '../domain/place.js';
 import type { ActResult } from '../domain/step.js';
 import { actOnHosts, readOnHosts } from './on-hosts.js';
-import { phpOnAllHosts, restartApplicationAct, restartEverywhere } from './restart.js';
+import { phpOnAllHosts, restartApplicationAct, restartedEverywhere, restartEverywhere } from './restart.js';
 import { act, type Act, type Condition, type On, type Scene, step } from './step.js';
 
 const keyFiles = ({ hosts }: Place): string[] => hosts.map((host) => `file:oauth-keys@${host}`);
@@ -31,10 +31,12 @@ function onSomeHost(says: string, holds: (keys: KeysData) => boolean): Condition
 
 const noPrivateKey = ({ private: key }: KeysData): boolean => key === 'missing' || key === 'corrupt';
 
-/** Crash rule 'check': the effect is there once every host has one pair. */
-async function allPair(_: On, { place }: Scene): Promise<ActResult | undefined> {
+/** Crash rule 'check': the effect is there once every host has one pair, and was restarted for it. */
+async function allPairAndRestarted(_: On, { place, lastActAt }: Scene): Promise<ActResult | undefined> {
   const found = await keysOnHosts(place);
-  return found.every(({ pair }) => pair === 'one pair') ? { outcome: 'done', evidence: found.map(({ said }) => said).join('\n') } : undefined;
+  if (!found.every(({ pair }) => pair === 'one pair')) return undefined;
+  const restarted = await restartedEverywhere(place, lastActAt);
+  return restarted && { ...restarted, evidence: [...found.map(({ said }) => said), restarted.evidence].join('\n') };
 }
 
 /** The act, then a restart of all hosts, since a process may keep the old keys in memory: as the text has it. */
@@ -98,7 +100,7 @@ export const regenerateOauthKeys = step({
       touches: filesAndPhp,
       budget,
       settle: 'restart',
-      look: allPair,
+      look: allPairAndRestarted,
       isDown: (on, { place }) => on.tokensAreDown({ place }),
       timeout,
       do: async (_, { place }, onHost) =>

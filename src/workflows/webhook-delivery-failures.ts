@@ -5,6 +5,7 @@ import type { Place } from '../domain/place.js';
 import type { ActResult } from '../domain/step.js';
 import { reading, waiting } from './calling.js';
 import { openRun } from './run.js';
+import { settingIsInForce } from './env-setting.js';
 import { type Act, act, diagnostic, type On, type Procedure, type Proof, type Scene, step } from './step.js';
 
 /** What steps of this runbook leave for later ones. */
@@ -209,6 +210,7 @@ function adjust(key: 'WEBHOOK_MAX_RETRIES' | 'WEBHOOK_RETRY_DELAY', value: strin
       },
     },
     touches,
+    look: (on, { place }) => settingIsInForce(on, place, key, value),
     timeout: { minutes: 5, because: 'a reload finishes the requests it has, and the value is read back' },
     undo: {
       says: `writes ${key} back by itself, if it is still ours`,
@@ -252,6 +254,10 @@ const disableProblematicWebhook = step({
   },
   touches: webhooks,
   onceAnIncident: true, // and by that later runs know whose doing it is that a webhook is disabled
+  async look(on, scene) {
+    const { done, evidence } = await on.webhooksAreDisabled({ place: scene.place, webhooks: factsOf(scene).toDisable ?? [] });
+    return done ? { outcome: 'done', evidence } : undefined;
+  },
   timeout: { minutes: 3, because: 'up to 20 webhooks, each read back' },
   undo: {
     says: 'enables it again by itself, once its endpoint answers',

@@ -4,9 +4,9 @@
  * for which test/workflows/crash.test.ts has the rule alone.
  */
 export const disruptiveActs: Record<string, { playedIn: string } | { sameAs: string } | { notPlayed: true }> = {
-  'bruteForceAttack/Lower RATE_LIMIT_AUTH': { notPlayed: true },
+  'bruteForceAttack/Lower RATE_LIMIT_AUTH': { playedIn: 'worker-killed-settings' },
   'cacheSystemFailure/Restart Cache Service': { notPlayed: true },
-  'cacheSystemFailure/Switch to Fallback Driver': { notPlayed: true },
+  'cacheSystemFailure/Switch to Fallback Driver': { playedIn: 'worker-killed-settings' },
   'databaseConnectionFailures/Restart Database Service': { playedIn: 'worker-killed-database' },
   'databaseConnectionFailures/Kill Long-Running Queries': { notPlayed: true },
   'databaseConnectionFailures/Restart the database, so that it counts': { playedIn: 'worker-killed-database' },
@@ -17,12 +17,13 @@ export const disruptiveActs: Record<string, { playedIn: string } | { sameAs: str
   // clearCache and optimizeClear may be repeated; then restartEverywhere, looked at by applicationStartedSince
   'generalTroubleshooting/Clear all caches and restart': { sameAs: 'highErrorRate/Restart the application' },
   'highErrorRate/Restart the application': { playedIn: 'worker-killed-application' },
-  'oauthSystemFailure/Restore the private key': { notPlayed: true },
+  'oauthSystemFailure/Restore the private key': { playedIn: 'worker-killed-settings' },
   // restartApplicationAct with conditions of their own
   'oauthSystemFailure/Restart the application for the derived key': { sameAs: 'highErrorRate/Restart the application' },
   'oauthSystemFailure/Restart the application': { sameAs: 'highErrorRate/Restart the application' },
   'sslCertificateExpiry/Force the renewal': { playedIn: 'worker-killed-application' },
-  'webhookDeliveryFailures/Set WEBHOOK_MAX_RETRIES to 3': { notPlayed: true },
-  'webhookDeliveryFailures/Set WEBHOOK_RETRY_DELAY to 60': { notPlayed: true },
+  'webhookDeliveryFailures/Set WEBHOOK_MAX_RETRIES to 3': { playedIn: 'worker-killed-settings' },
+  // The same function of another key
+  'webhookDeliveryFailures/Set WEBHOOK_RETRY_DELAY to 60': { sameAs: 'webhookDeliveryFailures/Set WEBHOOK_MAX_RETRIES to 3' },
   'webhookDeliveryFailures/Disable Problematic Webhook': { notPlayed: true },
 };

@@ -94,7 +94,7 @@ function summary({ act }: Death, view: IncidentView | undefined) {
   if (!view) throw new Error(`no run of ${act}`);
   const run = view.runs[0];
   const [outcome = ''] = outcomeOf(view, act).split(':');
-  const claimed = run?.end === 'recovered' || run?.end === 'mitigated';
+  const claimed = run?.end === 'recovered'; // 'mitigated' is what a proof says
   const proven = run?.steps.some(({ check }) => check?.startsWith('recovered')) ?? false;
   return { act, outcome, asked: view.asks.filter((ask) => ask.act === act).length, ended: run?.endedAt !== undefined, claimedWithoutProof: claimed && !proven && JSON.stringify(run) };
 }

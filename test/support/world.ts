@@ -221,7 +221,10 @@ export async function openWorld({ bundles = testBundles, realTime = false }: Wor
       }
     },
     async close() {
-      await Promise.all([...running.values(), ...hosts].map(finish));
+      // Incidents last: what asks one of them would wait for an answer until the end of its grace.
+      const { incidents: last, ...others } = Object.fromEntries(running);
+      await Promise.all([...Object.values(others), ...hosts].map(finish));
+      await finish(last);
       await env.teardown();
       await stopServer();
     },
