@@ -12,7 +12,7 @@ export const disruptiveActs: Record<string, { playedIn: string } | { sameAs: str
   'databaseConnectionFailures/Restart the database, so that it counts': { playedIn: 'worker-killed-database' },
   'databaseConnectionFailures/Clear Connection Pool': { playedIn: 'worker-killed-database' },
   'failedQueueJobs/Restart the workers through their supervisor': { notPlayed: true },
-  'failedQueueJobs/Retry older failed jobs': { notPlayed: true },
+  'failedQueueJobs/Retry older failed jobs': { playedIn: 'worker-killed-application' },
   'failedQueueJobs/Increase Worker Processes': { notPlayed: true },
   // clearCache and optimizeClear may be repeated; then restartEverywhere, looked at by applicationStartedSince
   'generalTroubleshooting/Clear all caches and restart': { sameAs: 'highErrorRate/Restart the application' },
@@ -25,5 +25,5 @@ export const disruptiveActs: Record<string, { playedIn: string } | { sameAs: str
   'webhookDeliveryFailures/Set WEBHOOK_MAX_RETRIES to 3': { playedIn: 'worker-killed-settings' },
   // The same function of another key
   'webhookDeliveryFailures/Set WEBHOOK_RETRY_DELAY to 60': { sameAs: 'webhookDeliveryFailures/Set WEBHOOK_MAX_RETRIES to 3' },
-  'webhookDeliveryFailures/Disable Problematic Webhook': { notPlayed: true },
+  'webhookDeliveryFailures/Disable Problematic Webhook': { playedIn: 'worker-killed-application' },
 };
