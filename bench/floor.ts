@@ -39,7 +39,7 @@ async function work(): Promise<void> {
   const channel = emailChannel({ server: { host: '127.0.0.1', port: Number(port) }, from: 'AuthOS Responder <responder@example.com>' });
   const activities: FloorActivities = {
     async send(key) {
-      await channel.send({ key: `floor/${key}`, person: { id: 'floor', address: 'floor@example.com' }, kind: 'page', incident, lead: '', links: [], ...page, urgency: 'high', late: false });
+      await channel.send({ key: `floor/${key}`, person: { id: 'floor', address: 'floor@example.com' }, kind: 'page', incident, lead: '', links: [], answers: [], ...page, urgency: 'high', late: false });
     },
   };
   const connection = await NativeConnection.connect({ address });

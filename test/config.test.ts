@@ -50,7 +50,7 @@ describe('the configuration', () => {
     expect(config.hosts['app-1']).toMatchObject({ name: 'app-1', environment: 'production', user: 'www-data', protectedLogs: ['audit', 'security'] });
     expect(config.environments.production?.authos.token.reveal()).toBe(env.AUTHOS_TOKEN);
     expect(config.temporal.address).toBe('temporal:7233');
-    expect(config.people.alice?.contacts).toEqual([{ email: 'alice@example.com' }, { email: 'alice@phone.example.com' }, { slackWebhook: 'ops' }]);
+    expect(config.people.alice?.contacts).toEqual([{ email: 'alice@example.com' }, { email: 'alice@phone.example.com' }, { slack: 'U012AB3CDE' }, { slackWebhook: 'ops' }]);
     expect(holders(config.roster, 'Primary', 0)).toEqual({ people: ['alice'] });
     expect(holders(config.roster, 'Backend Engineer', 0)).toEqual({ people: ['bob'] });
   });
@@ -112,6 +112,8 @@ describe('the configuration', () => {
     ['a contact of two kinds', `${minimal}people: { eve: { contacts: [{ email: eve@example.com, webhook: bridge }] } }`, [/^people\.eve\.contacts\.0: must have exactly one of email, /]],
     ['a contact of no kind', `${minimal}people: { eve: { contacts: [{ pigeon: coop }] } }`, ['people.eve.contacts.0.pigeon: is not a setting', /^people\.eve\.contacts\.0: must have exactly one of email, /]],
     ['a contact that no channel knows', `${minimal}people: { eve: { contacts: [{ slackWebhook: ops }] } }`, ['people.eve.contacts.0.slackWebhook: no such name in channels.slackWebhooks (got "ops"); there is none']],
+    ['a contact for a channel that is not there', `${minimal}people: { eve: { contacts: [{ slack: U012AB3CDE }] } }`, ['people.eve.contacts.0.slack: needs channels.slack (got "U012AB3CDE")']],
+    ['a name where Slack wants an id', `${minimal}people: { eve: { contacts: [{ slack: eve }] } }`, ['people.eve.contacts.0.slack: must be the id of a member (U…) or a conversation (C…) of Slack (got "eve")']],
     ['the address of a webhook in the open', `${minimal}channels: { slackWebhooks: { ops: { url: https://hooks.slack.com/services/hunter2 } } }`, ['channels.slackWebhooks.ops.url: must be a reference, env:NAME or file:/path, not the secret itself']],
     ['a webhook that is no address', `${minimal}channels: { slackWebhooks: { ops: { url: "env:SMTP_PASSWORD" } } }`, ['channels.slackWebhooks.ops.url: must be an http or https URL']],
     ['a secret too short to sign with', `${minimal}channels: { webhooks: { b: { url: "env:BRIDGE_URL", secret: "env:SMTP_PASSWORD" } } }`, ['channels.webhooks.b.secret: must be whsec_ and 24 to 64 bytes in base64']],

@@ -1,6 +1,6 @@
-import type { PersonLink } from '../channels/channel.js';
+import type { Answer, PersonLink } from '../channels/channel.js';
 import type { PageRequest } from '../domain/page.js';
-import type { LinkGrant, LinkSigner } from '../links/signed-links.js';
+import type { LinkSigner } from '../links/signed-links.js';
 
 /** How links of pages are made. */
 export interface LinkMaking {
@@ -11,20 +11,27 @@ export interface LinkMaking {
   validForMs: number;
 }
 
-/** What a person can do from their copy of a page or question; a notice wants nothing. `now` is ms since the epoch. */
-export async function linksFor(request: PageRequest, person: string, { signer, base, validForMs }: LinkMaking, now: number): Promise<PersonLink[]> {
+/** What can be answered to a page or question, and until when (ms since the epoch); a notice wants nothing. */
+export function answersTo(request: PageRequest): (Answer & { until: number })[] {
   if (request.kind === 'notice') return [];
-  const link = async (label: string, grant: Omit<LinkGrant, 'incident' | 'person'>, until = Number.POSITIVE_INFINITY): Promise<PersonLink> => {
-    const token = await signer.sign({ ...grant, incident: request.incident.id, person }, Math.min(until, now + validForMs));
-    return { ...grant, label, url: `${base}/links/${token}` };
-  };
   const asks = request.kind === 'ask' ? request.asks : request.story.asked;
-  return Promise.all([
-    link('Acknowledge', { action: 'acknowledge' }),
-    ...asks.flatMap(({ id, expiresAt }) => [
-      link(`Approve ${id}`, { action: 'approve', ask: id }, expiresAt ?? undefined),
-      link(`Decline ${id}`, { action: 'decline', ask: id }, expiresAt ?? undefined),
+  const endless = Number.POSITIVE_INFINITY;
+  return [
+    { action: 'acknowledge', label: 'Acknowledge', until: endless },
+    ...asks.flatMap(({ id, expiresAt }): (Answer & { until: number })[] => [
+      { action: 'approve', ask: id, label: `Approve ${id}`, until: expiresAt ?? endless },
+      { action: 'decline', ask: id, label: `Decline ${id}`, until: expiresAt ?? endless },
     ]),
-    link('Resolve', { action: 'resolve' }),
-  ]);
+    { action: 'resolve', label: 'Resolve', until: endless },
+  ];
+}
+
+/** The same as links of one person. `now` is ms since the epoch. */
+export async function linksFor(request: PageRequest, person: string, { signer, base, validForMs }: LinkMaking, now: number): Promise<PersonLink[]> {
+  return Promise.all(
+    answersTo(request).map(async ({ until, label, ...answer }) => {
+      const token = await signer.sign({ ...answer, incident: request.incident.id, person }, Math.min(until, now + validForMs));
+      return { ...answer, label, url: `${base}/links/${token}` };
+    }),
+  );
 }

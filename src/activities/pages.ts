@@ -5,7 +5,7 @@ import { oneLine } from '../channels/outsider-text.js';
 import { pageText } from '../channels/page-text.js';
 import type { Delivery, PageRequest, PageResult } from '../domain/page.js';
 import { standardTimes } from '../domain/times.js';
-import { linksFor } from './page-links.js';
+import { answersTo, linksFor } from './page-links.js';
 import type { LinkMaking } from './page-links.js';
 import { nobody, recipientsOf } from './page-recipients.js';
 import type { Holders, Recipient } from './page-recipients.js';
@@ -207,6 +207,7 @@ export function pageActivities(parts: PageParts) {
       kind: request.kind,
       incident: { id: request.incident.id, severity: request.incident.severity, title: request.incident.title, target: request.incident.target },
       ...pageText({ request, why, ...(part === undefined ? {} : { part }), escalatedToYou, late: at.late, now: at.now, links }),
+      answers: answersTo(request).map(({ until: _until, ...answer }) => answer),
       links,
       urgency: request.kind === 'notice' ? 'normal' : 'high',
       late: at.late,

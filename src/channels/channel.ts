@@ -5,6 +5,8 @@ import type { LinkAction } from '../links/signed-links.js';
 /** One way to reach a person, as the config gives it: exactly one of these. A channel takes the kind that it can use. */
 export interface Contact {
   email?: string | undefined;
+  /** A member (U…) or a conversation (C…) of Slack, by its id, for the bot. */
+  slack?: string | undefined;
   /** Name of an incoming webhook of Slack in the config. */
   slackWebhook?: string | undefined;
   /** Name of a workflow of Microsoft Teams in the config. */
@@ -24,13 +26,17 @@ export interface Person {
   contacts: readonly Contact[];
 }
 
-/** Something that a person can do by opening an address and confirming. */
-export interface PersonLink {
+/** Something that a page asks of a person, or lets them do. */
+export interface Answer {
   action: LinkAction;
   /** The question that it answers. */
   ask?: string;
   /** `Acknowledge`, `Approve 1.2`. */
   label: string;
+}
+
+/** An answer given by opening an address and confirming. */
+export interface PersonLink extends Answer {
   url: string;
 }
 
@@ -49,7 +55,9 @@ export interface Message {
   /** Pages and questions are high, notices are normal. */
   urgency: 'high' | 'normal';
   late: boolean;
-  /** What the person can do from here, each by an address that is theirs alone: it belongs in no log. */
+  /** What can be answered to it; a notice wants nothing. */
+  answers: readonly Answer[];
+  /** Those of the answers that this person can give by a link, each by an address that is theirs alone: it belongs in no log. */
   links: readonly PersonLink[];
   /** What a notice changes about pages that this person got by this way, for channels that keep a state of their own. */
   news?: { kind: NewsKind; pages: { key: string; reference?: string | undefined }[] };

@@ -1,4 +1,4 @@
-import type { Message } from './channel.js';
+import type { Answer, Message } from './channel.js';
 import { oneLine } from './outsider-text.js';
 
 /** A message in Slack's own shape: what goes into the request's body beside its address. */
@@ -12,13 +12,13 @@ export interface SlackMessage {
  * `text`, which phones show in the notification, is read as Slack's markup, and escaped as it wants:
  * https://docs.slack.dev/messaging/formatting-message-text. Limits: https://docs.slack.dev/reference/block-kit/blocks
  */
-export function slackMessage(message: Message): SlackMessage {
+export function slackMessage(message: Message, buttons: object[] = linkButtons(message)): SlackMessage {
   return {
     text: escaped(oneLine(`${message.subject}: ${message.lead}`, 1_000)),
     blocks: [
       { type: 'header', text: plain(message.subject, 150) },
       { type: 'section', text: plain(message.lead, 500) },
-      ...buttonsOf(message),
+      ...(buttons.length > 0 ? [{ type: 'actions', elements: buttons.slice(0, 25) }] : []),
       ...sectionsOf(message.text),
     ],
   };
@@ -33,11 +33,26 @@ function plain(text: string, atMost: number): object {
   return { type: 'plain_text', text: oneLine(text, atMost), emoji: false };
 }
 
-function buttonsOf({ links }: Message): object[] {
-  if (links.length === 0) return [];
-  // A block holds 25; a press without an app of ours behind it only opens the address.
-  const elements = links.slice(0, 25).map(({ label, url }, index) => ({ type: 'button', action_id: `link-${index}`, text: plain(label, 75), url }));
-  return [{ type: 'actions', elements }];
+/** Buttons that only open an address. A block holds 25. */
+function linkButtons({ links }: Message): object[] {
+  return links.map(({ label, url }, index) => ({ type: 'button', action_id: `link-${index}`, text: plain(label, 75), url }));
+}
+
+/** Buttons whose press comes back to src/http/slack-routes.ts. What needs a reason has no button. */
+export function answerButtons({ answers, incident }: Message): object[] {
+  return answers.filter(({ action }) => action !== 'resolve').map(({ action, ask, label }) => ({
+    type: 'button',
+    action_id: ask === undefined ? action : `${action} ${ask}`,
+    text: plain(label, 75),
+    value: JSON.stringify({ incident: incident.id, ...(ask !== undefined && { ask }) }),
+    ...looksOf(action, label),
+  }));
+}
+
+function looksOf(action: Answer['action'], label: string): object {
+  if (action !== 'approve') return action === 'acknowledge' ? { style: 'primary' } : {};
+  const confirm = { title: plain(`${label}?`, 100), text: plain('The exact command is in the message.', 300), confirm: plain('Approve', 30), deny: plain('Go back', 30) };
+  return { style: 'danger', confirm };
 }
 
 /** The text after its lead, one block a paragraph: a block holds 3 000 characters, a message 50 blocks. */

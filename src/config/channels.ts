@@ -18,6 +18,8 @@ export function channelsSection<Smtp extends z.ZodType>({ smtp, secret, upToTwo,
     .strictObject({
       email: smtp.optional(),
       log: z.strictObject({}).prefault({}),
+      /** A bot of Slack; with the app's signing secret, pages have buttons that answer them. */
+      slack: z.strictObject({ token: secret, signingSecret: secret.optional(), api: webUrl.prefault('https://slack.com/api') }).optional(),
       /** Incoming webhooks of Slack, by the name that contacts use. */
       slackWebhooks: z.record(name, z.strictObject({ url: secretUrl })).default({}),
       /** Workflows of Microsoft Teams, by the name that contacts use. */

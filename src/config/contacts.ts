@@ -8,6 +8,7 @@ const named = z.string().min(1).max(63);
 /** The kinds of contacts: where each finds the channel that serves it. */
 const kinds = {
   email: z.email('must be an email address'),
+  slack: z.string().regex(/^[CDGUW][A-Z0-9]{6,20}$/, 'must be the id of a member (U…) or a conversation (C…) of Slack'),
   slackWebhook: named,
   teams: named,
   pagerduty: named,
@@ -36,7 +37,7 @@ export function contactProblems(path: string, given: Contact, channels: ParsedSe
     pagerduty: ['pagerduty.routingKeys', channels.pagerduty?.routingKeys ?? {}],
     webhook: ['webhooks', channels.webhooks],
   };
-  const needs: Partial<Record<ContactKind, object | undefined>> = { opsgenie: channels.opsgenie };
+  const needs: Partial<Record<ContactKind, object | undefined>> = { slack: channels.slack, opsgenie: channels.opsgenie };
   return Object.entries(given).flatMap(([kind, value]): Problem[] => {
     if (!isKind(kind)) return [];
     if (kind in needs && !needs[kind]) return [{ path: `${path}.${kind}`, message: `needs channels.${kind}${got([path], value)}` }];

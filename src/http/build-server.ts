@@ -15,6 +15,7 @@ import { modeRoutes } from './mode-routes.js';
 import { onCallRoutes } from './oncall-routes.js';
 import type { ServerParts } from './parts.js';
 import { routeRoutes } from './route-routes.js';
+import { slackRoutes } from './slack-routes.js';
 import { doors } from './tokens.js';
 import { trialRoutes } from './trial-routes.js';
 
@@ -71,6 +72,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   await app.register(doctorRoutes(parts, door), { prefix: '/api' });
   await app.register(codecRoutes(parts, door), { prefix: '/codec' });
   await app.register(linkRoutes(parts));
+  await app.register(slackRoutes(parts));
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   return app;
 }

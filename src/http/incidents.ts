@@ -33,7 +33,7 @@ export interface IncidentSummary {
 /** Who acts, and through what. `id` makes a repeat of the same action harmless; a new UUID without it. */
 export interface Acting {
   person: string;
-  via: 'cli' | 'http' | 'link';
+  via: 'cli' | 'http' | 'link' | 'chat';
   id?: string;
 }
 

@@ -9,7 +9,7 @@ import type { Incidents, Reports } from './incidents.js';
 
 /** What the HTTP server is built from. */
 export interface ServerParts {
-  config: Pick<Config, 'people' | 'roster' | 'sources' | 'http' | 'encryption' | 'links'> & Inventory;
+  config: Pick<Config, 'channels' | 'people' | 'roster' | 'sources' | 'http' | 'encryption' | 'links'> & Inventory;
   runbooks: readonly PlainRunbook[];
   incidents: Incidents;
   reports: Reports;

@@ -3,6 +3,7 @@ import type { Channel } from '../channels/channel.js';
 import { emailChannel } from '../channels/email.js';
 import { opsgenieChannel } from '../channels/opsgenie.js';
 import { pagerDutyChannel } from '../channels/pagerduty.js';
+import { slackBotChannel } from '../channels/slack-bot.js';
 import { slackWebhookChannel } from '../channels/slack-webhook.js';
 import { teamsChannel } from '../channels/teams.js';
 import { webhookChannel } from '../channels/webhook.js';
@@ -11,9 +12,10 @@ import { linkSigner } from '../links/signed-links.js';
 
 /** The channels that the config names, for the contacts of its people. Empty without any: then pages go to the log alone. */
 export function channelsOf({ channels }: Pick<Config, 'channels'>): Channel[] {
-  const { email, slackWebhooks, teams, pagerduty, opsgenie, webhooks } = channels;
+  const { email, slack, slackWebhooks, teams, pagerduty, opsgenie, webhooks } = channels;
   return [
     ...(email ? [emailChannel({ server: { ...email, password: email.password?.reveal() }, from: email.from })] : []),
+    ...(slack ? [slackBotChannel({ token: slack.token.reveal(), api: slack.api, buttons: slack.signingSecret !== undefined })] : []),
     ...(isEmpty(slackWebhooks) ? [] : [slackWebhookChannel({ urls: revealed(slackWebhooks, ({ url }) => url.reveal()) })]),
     ...(isEmpty(teams) ? [] : [teamsChannel({ urls: revealed(teams, ({ url }) => url.reveal()) })]),
     ...(pagerduty ? [pagerDutyChannel({ routingKeys: revealed(pagerduty.routingKeys, reveal), api: pagerduty.api })] : []),

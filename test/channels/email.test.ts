@@ -24,6 +24,7 @@ const message: Message = {
   urgency: 'high',
   late: false,
   links: [],
+    answers: [],
 };
 
 function channelTo(port: number, timeoutMs = 10_000): Channel {

@@ -23,6 +23,7 @@ it('writes a page as one line of the log, whatever line breaks an outsider put i
     urgency: 'high',
     late: true,
     links: [],
+    answers: [],
   });
   expect(receipt).toEqual({ acceptedAt: 7, answer: 'written' });
   expect(written.join('').trimEnd().split('\n')).toHaveLength(1);

@@ -15,6 +15,7 @@ export function sample(address: string, change: Partial<Message> = {}): Message 
     urgency: 'high',
     late: false,
     links: [],
+    answers: [],
     ...change,
   };
 }

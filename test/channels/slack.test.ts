@@ -1,6 +1,14 @@
-import { expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
+import { MayHaveArrived, NextChannel } from '../../src/channels/channel.js';
+import { slackBotChannel } from '../../src/channels/slack-bot.js';
 import { slackMessage } from '../../src/channels/slack-text.js';
+import { openReceiver } from '../support/receiver.js';
 import { sample } from './sample.js';
+
+const open: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const each of open.splice(0)) await each.close();
+});
 
 it("shows an outsider's words in Slack as they are: no mention, no link, no markup", () => {
   const { text, blocks } = slackMessage(sample('ops', { subject: 'Disk <!channel> & <https://evil.example|console>', lead: 'x'.repeat(5_000) }));
@@ -16,4 +24,38 @@ it("stays within Slack's limits, however long a page is", () => {
   expect(text.length).toBeLessThanOrEqual(4_000);
   expect(blocks.length).toBeLessThanOrEqual(50);
   for (const block of blocks as { type: string; text: { text: string } }[]) expect(block.text.text.length).toBeLessThanOrEqual(block.type === 'header' ? 150 : 3_000);
+});
+
+describe('the bot', () => {
+  const bot = async (body: object) => {
+    const server = await openReceiver(() => ({ status: 200, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }));
+    const channel = slackBotChannel({ token: 'xoxb-1', api: server.url, buttons: false });
+    open.push(server, channel);
+    return { server, channel };
+  };
+
+  it.each([
+    ['channel_not_found', NextChannel],
+    ['token_revoked', NextChannel],
+    ['is_archived', NextChannel],
+    ['something_new', NextChannel],
+    ['internal_error', MayHaveArrived],
+    ['fatal_error', MayHaveArrived],
+    ['ratelimited', Error],
+    ['service_unavailable', Error],
+  ])('reads "ok": false with %s under a 200 as what it is', async (error, kind) => {
+    const { channel } = await bot({ ok: false, error });
+    const failure: unknown = await channel.send(sample('U012AB3CDE')).catch((reason: unknown) => reason);
+    expect((failure as Error).constructor).toBe(kind);
+    expect((failure as Error).message).toContain(error);
+  });
+
+  it('writes news into the thread of the last page', async () => {
+    const { server, channel } = await bot({ ok: true, channel: 'D024BE91L', ts: '1503435956.000247' });
+    const { reference } = await channel.send(sample('U012AB3CDE'));
+    expect(reference).toBe('D024BE91L/1503435956.000247');
+    await channel.send(sample('U012AB3CDE', { kind: 'notice', news: { kind: 'over', pages: [{ key: 'a', reference: 'D024BE91L/1.1' }, { key: 'b', reference }, { key: 'c' }] } }));
+    expect(server.json().map(({ channel: place, thread_ts }) => [place, thread_ts])).toEqual([['U012AB3CDE', undefined], ['D024BE91L', '1503435956.000247']]);
+    expect(server.requests[0]?.headers.authorization).toBe('Bearer xoxb-1');
+  });
 });

@@ -1,6 +1,7 @@
 import type { Channel } from '../../src/channels/channel.js';
 import { opsgenieChannel } from '../../src/channels/opsgenie.js';
 import { pagerDutyChannel } from '../../src/channels/pagerduty.js';
+import { slackBotChannel } from '../../src/channels/slack-bot.js';
 import { slackWebhookChannel } from '../../src/channels/slack-webhook.js';
 import { teamsChannel } from '../../src/channels/teams.js';
 import { webhookChannel } from '../../src/channels/webhook.js';
@@ -74,6 +75,17 @@ export const vendors: Vendor[] = [
     wrongToken: { status: 401, headers: json, body: '{"message":"Could not authenticate","took":0.001,"requestId":"43a29c5c-3dbf-4fa4-9c26-f4f71023e120"}' },
     noticesHtml: true,
     keyIn: ({ body }) => (JSON.parse(body) as { alias: string }).alias,
+  },
+  {
+    name: 'Slack bot',
+    address: 'U012AB3CDE',
+    secret: `xoxb-${secretPart}`,
+    open(url, timeoutMs) {
+      return slackBotChannel({ token: this.secret, api: `${url}/api`, buttons: true, timeoutMs });
+    },
+    ok: { status: 200, headers: json, body: '{"ok":true,"channel":"D024BE91L","ts":"1503435956.000247","message":{"text":"…"}}' },
+    wrongToken: { status: 200, headers: json, body: '{"ok":false,"error":"invalid_auth"}' },
+    noticesHtml: true,
   },
   {
     name: 'Slack webhook',

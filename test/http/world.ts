@@ -62,20 +62,31 @@ const notAsked: Doctor['examine'] = async () => {
 
 async function* noReports(): ReturnType<Reports['since']> {}
 
+interface Wishes {
+  since?: Reports['since'];
+  keys?: Secret[];
+  linkKeys?: Secret[];
+  sources?: Config['sources'];
+  channels?: Partial<Config['channels']>;
+  contacts?: Config['people'][string]['contacts'];
+  examination?: Doctor['examine'];
+}
+
 /** The real server on a free port of the loopback. `log` holds the lines it wrote. */
 export async function served(
   incidents: Incidents,
   http: { bodyLimit?: number; requestsPerMinute?: number } = {},
-  { since = noReports, keys = [], linkKeys = [], sources = {}, examination = notAsked }: { since?: Reports['since']; keys?: Secret[]; linkKeys?: Secret[]; sources?: Config['sources']; examination?: Doctor['examine'] } = {},
+  { since = noReports, keys = [], linkKeys = [], sources = {}, channels = {}, contacts = [], examination = notAsked }: Wishes = {},
 ) {
   const log: string[] = [];
   const app: FastifyInstance = await buildServer({
     config: {
       ...inventory,
-      people: { alice: { id: 'alice', name: 'Alice', contacts: [{ email: 'alice@example.com' }], token: new Secret(tokens.alice) } },
+      people: { alice: { id: 'alice', name: 'Alice', contacts: [{ email: 'alice@example.com' }, ...contacts], token: new Secret(tokens.alice) } },
       roster: { roles: standardRoles, overrides: [{ role: 'CTO', from: Date.parse('2026-12-24T18:00:00Z'), until: Date.parse('2026-12-26T18:00:00Z'), people: ['alice'], reason: 'holiday' }] },
       sources: { monitoring: { token: [new Secret(tokens.monitoring)], requestsPerMinute: 10_000 }, ...sources },
       encryption: { keys },
+      channels: { log: {}, slackWebhooks: {}, teams: {}, webhooks: {}, ...channels },
       links: { console: 'http://127.0.0.1:8080', temporalUi: 'http://127.0.0.1:8233', keys: linkKeys, validFor: 3_600_000 },
       http: { host: '127.0.0.1', port: 0, bodyLimit: 1_048_576, requestsPerMinute: 10_000, ...http },
     },

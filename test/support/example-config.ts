@@ -11,6 +11,8 @@ export const exampleEnv = {
   ALICE_TOKEN: 'alice-0123456789abcdef',
   BOB_TOKEN: 'bob-0123456789abcdef',
   SMTP_PASSWORD: 'smtp-hunter2',
+  SLACK_BOT_TOKEN: 'xoxb-hunter2',
+  SLACK_SIGNING_SECRET: 'hunter2-signing-secret',
   SLACK_OPS_WEBHOOK: 'https://hooks.slack.com/services/T0/B0/hunter2',
   TEAMS_OPS_WEBHOOK: 'https://example.api.powerplatform.com/workflows/1?sig=hunter2',
   PAGERDUTY_ONCALL_KEY: 'hunter2-hunter2-hunter2-hunter2-',
