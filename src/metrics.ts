@@ -56,6 +56,12 @@ export function createMetrics() {
       labelNames: ['source', 'code'],
       registers,
     }),
+    receipts: new Counter({
+      name: 'responder_receipts_total',
+      help: 'What became of text messages and calls, as Twilio reports it.',
+      labelNames: ['channel', 'status'],
+      registers,
+    }),
     actions: new Counter({
       name: 'responder_actions_total',
       help: 'Actions of people, by outcome.',

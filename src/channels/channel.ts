@@ -15,6 +15,9 @@ export interface Contact {
   pagerduty?: string | undefined;
   /** A user of Opsgenie, by mail address, or a team. */
   opsgenie?: string | undefined;
+  /** Numbers such as +4930123456, for text messages and for calls. */
+  sms?: string | undefined;
+  phone?: string | undefined;
   /** Name of a webhook of our own kind in the config. */
   webhook?: string | undefined;
 }

@@ -27,6 +27,15 @@ export function channelsSection<Smtp extends z.ZodType>({ smtp, secret, upToTwo,
       /** Integration keys of PagerDuty's services, by the name that contacts use. */
       pagerduty: z.strictObject({ routingKeys: z.record(name, secret), api: webUrl.prefault('https://events.pagerduty.com') }).optional(),
       opsgenie: z.strictObject({ apiKey: secret, api: webUrl.prefault('https://api.opsgenie.com') }).optional(),
+      /** Text messages and calls. */
+      twilio: z
+        .strictObject({
+          account: z.string().regex(/^AC[0-9a-f]{32}$/, 'must be AC and 32 hexadecimal digits'),
+          authToken: secret,
+          from: z.string().regex(/^\+[1-9]\d{6,14}$/, 'must be a number with its country, such as +4930123456'),
+          api: webUrl.prefault('https://api.twilio.com'),
+        })
+        .optional(),
       /** Receivers of signed webhooks, by the name that contacts use. */
       webhooks: z.record(name, z.strictObject({ url: secretUrl, secret: upToTwo(signingSecret) })).default({}),
     })

@@ -3,6 +3,7 @@ import type { ParsedSections } from './schema.js';
 import { got } from './problems.js';
 import type { Problem } from './problems.js';
 
+const number = z.string().regex(/^\+[1-9]\d{6,14}$/, 'must be a number with its country, such as +4930123456');
 const named = z.string().min(1).max(63);
 
 /** The kinds of contacts: where each finds the channel that serves it. */
@@ -13,6 +14,8 @@ const kinds = {
   teams: named,
   pagerduty: named,
   opsgenie: z.string().min(1).max(200),
+  sms: number,
+  phone: number,
   webhook: named,
 };
 
@@ -37,10 +40,10 @@ export function contactProblems(path: string, given: Contact, channels: ParsedSe
     pagerduty: ['pagerduty.routingKeys', channels.pagerduty?.routingKeys ?? {}],
     webhook: ['webhooks', channels.webhooks],
   };
-  const needs: Partial<Record<ContactKind, object | undefined>> = { slack: channels.slack, opsgenie: channels.opsgenie };
+  const needs: Partial<Record<ContactKind, object | undefined>> = { slack: channels.slack, opsgenie: channels.opsgenie, sms: channels.twilio, phone: channels.twilio };
   return Object.entries(given).flatMap(([kind, value]): Problem[] => {
     if (!isKind(kind)) return [];
-    if (kind in needs && !needs[kind]) return [{ path: `${path}.${kind}`, message: `needs channels.${kind}${got([path], value)}` }];
+    if (kind in needs && !needs[kind]) return [{ path: `${path}.${kind}`, message: `needs channels.${kind === 'sms' || kind === 'phone' ? 'twilio' : kind}${got([path], value)}` }];
     const [where, record = {}] = namesIn[kind] ?? [];
     const names = Object.keys(record);
     if (where === undefined || names.includes(String(value))) return [];

@@ -18,6 +18,7 @@ import { routeRoutes } from './route-routes.js';
 import { slackRoutes } from './slack-routes.js';
 import { doors } from './tokens.js';
 import { trialRoutes } from './trial-routes.js';
+import { twilioRoutes } from './twilio-routes.js';
 
 export type { ServerParts } from './parts.js';
 
@@ -73,6 +74,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   await app.register(codecRoutes(parts, door), { prefix: '/codec' });
   await app.register(linkRoutes(parts));
   await app.register(slackRoutes(parts));
+  await app.register(twilioRoutes(parts));
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   return app;
 }

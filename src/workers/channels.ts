@@ -6,13 +6,18 @@ import { pagerDutyChannel } from '../channels/pagerduty.js';
 import { slackBotChannel } from '../channels/slack-bot.js';
 import { slackWebhookChannel } from '../channels/slack-webhook.js';
 import { teamsChannel } from '../channels/teams.js';
+import { twilioSmsChannel, twilioVoiceChannel } from '../channels/twilio.js';
 import { webhookChannel } from '../channels/webhook.js';
 import type { Config, Secret } from '../config.js';
+import { receiptsPath } from '../http/twilio-routes.js';
 import { linkSigner } from '../links/signed-links.js';
 
 /** The channels that the config names, for the contacts of its people. Empty without any: then pages go to the log alone. */
-export function channelsOf({ channels }: Pick<Config, 'channels'>): Channel[] {
-  const { email, slack, slackWebhooks, teams, pagerduty, opsgenie, webhooks } = channels;
+export function channelsOf({ channels, links }: Pick<Config, 'channels' | 'links'>): Channel[] {
+  const { email, slack, slackWebhooks, teams, pagerduty, opsgenie, twilio, webhooks } = channels;
+  // Twilio refuses a message whose receipts would go where it can't reach.
+  const receipts = links.console.startsWith('https:') ? `${links.console}${receiptsPath}` : undefined;
+  const account = twilio && { ...twilio, authToken: twilio.authToken.reveal(), receipts };
   return [
     ...(email ? [emailChannel({ server: { ...email, password: email.password?.reveal() }, from: email.from })] : []),
     ...(slack ? [slackBotChannel({ token: slack.token.reveal(), api: slack.api, buttons: slack.signingSecret !== undefined })] : []),
@@ -20,6 +25,7 @@ export function channelsOf({ channels }: Pick<Config, 'channels'>): Channel[] {
     ...(isEmpty(teams) ? [] : [teamsChannel({ urls: revealed(teams, ({ url }) => url.reveal()) })]),
     ...(pagerduty ? [pagerDutyChannel({ routingKeys: revealed(pagerduty.routingKeys, reveal), api: pagerduty.api })] : []),
     ...(opsgenie ? [opsgenieChannel({ apiKey: opsgenie.apiKey.reveal(), api: opsgenie.api })] : []),
+    ...(account ? [twilioSmsChannel(account), twilioVoiceChannel(account)] : []),
     ...(isEmpty(webhooks) ? [] : [webhookChannel({ receivers: revealed(webhooks, ({ url, secret }) => ({ url: url.reveal(), secrets: secret.map(reveal) })) })]),
   ];
 }

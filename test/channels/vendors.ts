@@ -4,6 +4,7 @@ import { pagerDutyChannel } from '../../src/channels/pagerduty.js';
 import { slackBotChannel } from '../../src/channels/slack-bot.js';
 import { slackWebhookChannel } from '../../src/channels/slack-webhook.js';
 import { teamsChannel } from '../../src/channels/teams.js';
+import { twilioSmsChannel, twilioVoiceChannel } from '../../src/channels/twilio.js';
 import { webhookChannel } from '../../src/channels/webhook.js';
 import type { Received, Reply } from '../support/receiver.js';
 
@@ -87,6 +88,15 @@ export const vendors: Vendor[] = [
     wrongToken: { status: 200, headers: json, body: '{"ok":false,"error":"invalid_auth"}' },
     noticesHtml: true,
   },
+  ...([['Twilio SMS', twilioSmsChannel], ['Twilio voice', twilioVoiceChannel]] as const).map(([name, channel]): Vendor => ({
+    name,
+    address: '+4930000002',
+    secret: secretPart,
+    open: (api, timeoutMs) => channel({ account: `AC${'0'.repeat(32)}`, authToken: secretPart, from: '+4930000001', api, timeoutMs }),
+    ok: { status: 201, headers: json, body: '{"sid":"SM00000000000000000000000000000000","status":"queued","error_code":null}' },
+    wrongToken: { status: 401, headers: json, body: '{"code":20003,"message":"Authenticate","more_info":"https://www.twilio.com/docs/errors/20003","status":401}' },
+    noticesHtml: true,
+  })),
   {
     name: 'Slack webhook',
     address: 'ops',

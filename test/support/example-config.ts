@@ -18,6 +18,7 @@ export const exampleEnv = {
   PAGERDUTY_ONCALL_KEY: 'hunter2-hunter2-hunter2-hunter2-',
   OPSGENIE_KEY: 'hunter2-opsgenie',
   RESPONDER_LINK_KEY: 'e5'.repeat(32),
+  TWILIO_AUTH_TOKEN: 'hunter2-twilio',
   BRIDGE_URL: 'https://bridge.example.com/hunter2',
   BRIDGE_SECRET: `whsec_${Buffer.alloc(32, 'hunter2').toString('base64')}`,
 };

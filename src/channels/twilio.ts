@@ -1,0 +1,64 @@
+import type { Channel, Message } from './channel.js';
+import { escapeHtml, oneLine } from './outsider-text.js';
+import { outgoingHttp } from './outgoing-http.js';
+
+export interface TwilioAccount {
+  /** `AC` and 32 hexadecimal digits. */
+  account: string;
+  authToken: string;
+  /** The number, +49…, that messages and calls come from. */
+  from: string;
+  api: string;
+  /** Where Twilio reports what became of a message or call; it takes an address that it can reach, or none. */
+  receipts?: string | undefined;
+  timeoutMs?: number;
+  now?: () => number;
+}
+
+/**
+ * Text messages by Twilio: the first line of the page and the link to acknowledge. Taken is 201 with a `sid`; that it arrived
+ * is told by receipts (src/http/twilio-routes.ts). 400 is a number that can't be reached (21211, 21610 …), 401 a wrong token,
+ * 429 too many. It takes no key: a repeat comes twice. https://www.twilio.com/docs/messaging/api/message-resource
+ */
+export function twilioSmsChannel(options: TwilioAccount): Channel {
+  return twilioChannel(options, {
+    name: 'sms',
+    addressOf: ({ sms }) => sms,
+    resource: 'Messages',
+    fields: ({ lead, links }) => ({ Body: [oneLine(lead, 300), ...links.flatMap(({ action, url }) => (action === 'acknowledge' ? [url] : []))].join('\n') }),
+  });
+}
+
+/** Calls by Twilio that say the first line of the page twice. Taken is as with messages. https://www.twilio.com/docs/voice/api/call-resource */
+export function twilioVoiceChannel(options: TwilioAccount): Channel {
+  return twilioChannel(options, {
+    name: 'phone',
+    addressOf: ({ phone }) => phone,
+    resource: 'Calls',
+    fields: ({ lead }) => {
+      const say = `<Say>${escapeHtml(oneLine(lead, 400))}</Say>`;
+      return { Twiml: `<Response>${say}<Pause length="1"/>${say}</Response>` };
+    },
+  });
+}
+
+interface Kind extends Pick<Channel, 'name' | 'addressOf'> {
+  resource: 'Messages' | 'Calls';
+  fields(message: Message): Record<string, string>;
+}
+
+function twilioChannel({ account, authToken, from, api, receipts, timeoutMs, now = Date.now }: TwilioAccount, { name, addressOf, resource, fields }: Kind): Channel {
+  const http = outgoingHttp({ name: 'Twilio', secrets: [authToken], timeoutMs });
+  const authorization = `Basic ${Buffer.from(`${account}:${authToken}`).toString('base64')}`;
+  return {
+    name,
+    addressOf,
+    async send(message, signal) {
+      const body = new URLSearchParams({ To: message.person.address, From: from, ...fields(message) });
+      if (receipts !== undefined) body.set('StatusCallback', `${receipts}?${new URLSearchParams({ key: message.key }).toString()}`);
+      const { sid, status } = await http.postForJson({ url: `${api}/2010-04-01/Accounts/${account}/${resource}.json`, headers: { authorization }, body, signal });
+      return { acceptedAt: now(), answer: oneLine(`${String(status)} ${String(sid)}`), reference: String(sid) };
+    },
+    close: () => http.close(),
+  };
+}
