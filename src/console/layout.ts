@@ -4,10 +4,10 @@ import { Html, html } from './html.js';
 // In the page, so that it needs no second request over a phone's connection. Colours have a contrast of 4.5 : 1 or more.
 const style = `
 :root { color-scheme: light dark; }
-body { margin: 0 auto; max-width: 40rem; padding: 1rem; font: 1.0625rem/1.5 system-ui, sans-serif; }
+body { margin: 0 auto; max-width: 40rem; padding: 1rem; font: 1.0625rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
 h1 { font-size: 1.375rem; line-height: 1.25; }
-dt { font-weight: 600; } dd { margin: 0 0 .5rem; overflow-wrap: anywhere; }
-pre { padding: .75rem; border: 1px solid; white-space: pre-wrap; overflow-wrap: anywhere; font-size: .9375rem; }
+dt { font-weight: 600; } dd { margin: 0 0 .5rem; }
+pre { padding: .75rem; border: 1px solid; white-space: pre-wrap; font-size: .9375rem; }
 label { display: block; font-weight: 600; }
 textarea { box-sizing: border-box; width: 100%; min-height: 6rem; font: inherit; }
 button { width: 100%; min-height: 3rem; margin: 1rem 0; border: 0; border-radius: .5rem; font: inherit; font-weight: 600; background: #0b57d0; color: #fff; }

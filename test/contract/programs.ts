@@ -21,6 +21,7 @@ const programs = {
   prometheus: () => onPath('promtool') !== undefined,
   'prometheus-alertmanager': () => onPath('amtool') !== undefined,
   systemd: () => onPath('systemd-analyze') !== undefined,
+  chromium: () => onPath('chromium') !== undefined,
   iproute2: () => onPath('ip') !== undefined,
   /** No program: network namespaces are root's to make, and not in every container. */
   'the right to make a network namespace': () => process.getuid?.() === 0 && execaSync('unshare', ['--net', 'true'], { reject: false }).exitCode === 0,
