@@ -56,6 +56,7 @@ export function emailChannel(options: { server: MailServer; from: string; timeou
     addressOf: (contact) => contact.email,
     async send(message, signal) {
       const address = plainAddress(message);
+      const thread = `<${messageHash(message.incident.id)}@responder>`;
       try {
         const info = await transport.sendMail({
           from,
@@ -64,6 +65,9 @@ export function emailChannel(options: { server: MailServer; from: string; timeou
           envelope: { from: envelopeAddress(from), to: [address] },
           subject: oneLine(message.subject, 200),
           messageId: `<${messageHash(message.key)}@responder>`,
+          // One thread an incident, also for whom no earlier message reached: mail programs don't need to have the first.
+          inReplyTo: thread,
+          references: thread,
           date: new Date(now()),
           headers: { 'X-Responder-Key': oneLine(message.key), 'Auto-Submitted': 'auto-generated' },
           priority: message.urgency,

@@ -70,6 +70,18 @@ describe('mail', () => {
     expect(other).not.toBe(first);
   });
 
+  it('stands in one thread with every other of its incident', async () => {
+    const { office, email } = await post();
+    await email.send(message);
+    await email.send({ ...message, kind: 'notice', key: message.key.replace('2/1.0', 'closed-0') });
+    await email.send({ ...message, incident: { ...message.incident, id: 'other' } });
+    const [page, allClear, other] = office.letters.map(({ data }) => [/^In-Reply-To: (\S+)\r$/im.exec(data)?.[1], /^References: (\S+)\r$/im.exec(data)?.[1]]);
+    expect(page?.[0]).toMatch(/^<[0-9a-f]{40}@responder>$/);
+    expect(page?.[1]).toBe(page?.[0]);
+    expect(allClear).toEqual(page);
+    expect(other).not.toEqual(page);
+  });
+
   it.each([
     ['subject', { subject: 'Disk full\r\nBcc: eve@evil.example\r\n\r\nHello' }],
     ['name', { person: { ...message.person, name: 'Alice"\r\nBcc: eve@evil.example, <eve@evil.example>' } }],
