@@ -59,6 +59,7 @@ function testPage(person: { id: string; name?: string; address: string }, key: s
     urgency: 'normal' as const,
     late: false,
     links: [],
+    answers: [],
   };
 }
 

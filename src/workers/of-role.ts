@@ -7,7 +7,6 @@ import { neighbourActivities } from '../activities/neighbours.js';
 import { openingActivities } from '../activities/opening.js';
 import { type PageMetrics, pageActivities } from '../activities/pages.js';
 import { reportActivities } from '../activities/reports.js';
-import { emailChannel } from '../channels/email.js';
 import { logChannel } from '../channels/log.js';
 import { runbooks } from '../catalogue.js';
 import type { Config } from '../config.js';
@@ -16,6 +15,7 @@ import { lazyConnection } from '../lazy-connection.js';
 import { dataConverterOf } from '../payloads/encryption.js';
 import { reportsFolder } from '../http/serve.js';
 import { workflowBundle } from './bundle.js';
+import { channelsOf, linkMakingOf } from './channels.js';
 import { hostWorker, incidentWorker, pageWorker, runWorker, type WorkerParts } from './build.js';
 import { activitiesOfHost } from './host-activities.js';
 import type { WorkerRole } from './roles.js';
@@ -78,16 +78,16 @@ export async function workersOf(role: WorkerRole, { config, logger, metrics }: R
 }
 
 function pageParts(config: Config, logger: Logger) {
-  const { email } = config.channels;
   const log = logChannel({ logger });
-  const mail = email && emailChannel({ server: { ...email, password: email.password?.reveal() }, from: email.from });
+  const channels = channelsOf(config);
   const { lateAfter, minute } = config.times;
   return {
     holders: (role: Parameters<typeof holders>[1], at: number) => holders(config.roster, role, at),
     people: config.people,
     // A line in the log reaches nobody: it stands in only where there is no other way.
-    channels: mail ? [mail] : [log],
+    channels: channels.length > 0 ? channels : [log],
     log,
+    links: linkMakingOf(config),
     lateAfterMs: lateAfter,
     // With the next try of sendPage's retries, and a send that hangs, the next channel has it within a minute.
     fallThroughAfterMs: minute * (25 / 60),
