@@ -148,8 +148,10 @@ function reloads({ restart }: Host): boolean {
 
 function judgedStart(state: ServiceState | { unknown: string }, since: number): StartedSince {
   if ('unknown' in state) throw new Error(state.unknown);
+  // Of one that is down most managers say no start: whatever happened, it does not run now.
+  if (!state.running) return { done: false, evidence: startText(state) };
   if (state.startedAt === undefined) throw new Error('its manager does not say when it started');
-  return { done: state.running && state.startedAt >= since, evidence: startText(state) };
+  return { done: state.startedAt >= since, evidence: startText(state) };
 }
 
 function startText({ running, startedAt }: ServiceState): string {

@@ -5,13 +5,13 @@
  */
 export const disruptiveActs: Record<string, { playedIn: string } | { sameAs: string } | { notPlayed: true }> = {
   'bruteForceAttack/Lower RATE_LIMIT_AUTH': { playedIn: 'worker-killed-settings' },
-  'cacheSystemFailure/Restart Cache Service': { notPlayed: true },
+  'cacheSystemFailure/Restart Cache Service': { playedIn: 'worker-killed-services' },
   'cacheSystemFailure/Switch to Fallback Driver': { playedIn: 'worker-killed-settings' },
   'databaseConnectionFailures/Restart Database Service': { playedIn: 'worker-killed-database' },
   'databaseConnectionFailures/Kill Long-Running Queries': { notPlayed: true },
   'databaseConnectionFailures/Restart the database, so that it counts': { playedIn: 'worker-killed-database' },
   'databaseConnectionFailures/Clear Connection Pool': { playedIn: 'worker-killed-database' },
-  'failedQueueJobs/Restart the workers through their supervisor': { notPlayed: true },
+  'failedQueueJobs/Restart the workers through their supervisor': { playedIn: 'worker-killed-services' },
   'failedQueueJobs/Retry older failed jobs': { playedIn: 'worker-killed-application' },
   'failedQueueJobs/Increase Worker Processes': { notPlayed: true },
   // clearCache and optimizeClear may be repeated; then restartEverywhere, looked at by applicationStartedSince
