@@ -125,7 +125,7 @@ export function queueOverwhelmed({ jobs = 20 }: QueueFaultOptions = {}): Fault {
       await othersJobs(authos);
       const startedAt = Date.now();
       const grow = async (): Promise<void> => {
-        const wanted = jobs + Math.floor((Date.now() - startedAt) / 600);
+        const wanted = jobs + Math.floor((Date.now() - startedAt) / 1_200);
         await dispatch(authos, job, Array.from({ length: Math.max(0, wanted - (await pendingOf(authos))) }, () => ({ ms: 300 })));
       };
       await grow();
