@@ -10,7 +10,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: slow ? [] : ['test/contract/**', 'test/e2e/**', 'test/runbooks/**'],
     // They mostly wait for real servers.
-    maxWorkers: slow ? 4 : 3,
+    maxWorkers: 3,
     // What hangs ends with a name; real servers on a busy machine take their time.
     testTimeout: slow ? 240_000 : 60_000,
     hookTimeout: 120_000,

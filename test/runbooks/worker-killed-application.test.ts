@@ -10,7 +10,7 @@ import { highErrorRateProcedure } from '../../src/workflows/high-error-rate.js';
 import { sslCertificateExpiryProcedure } from '../../src/workflows/ssl-certificate-expiry.js';
 import { webhookDeliveryFailuresProcedure } from '../../src/workflows/webhook-delivery-failures.js';
 import { openRunbookWorld, type RunbookWorld } from '../support/runbook-world.js';
-import { type Death, hostNames, playDeaths } from '../support/worker-death.js';
+import { hostNames, moments, playDeaths, type Death } from '../support/worker-death.js';
 
 let world: RunbookWorld;
 let reports: string;
@@ -37,7 +37,7 @@ const retry = {
 } satisfies Partial<Death>;
 
 describe('the application and what it deals with, the worker killed', () => {
-  it.each(['before', 'after'] as const)('%s a restart that no manager tells of, a forced renewal, a disabled webhook, and a first job that was retried', async (moment) => {
+  it.each(moments)('%s a restart that no manager tells of, a forced renewal, a disabled webhook, and a first job that was retried', async (moment) => {
     const { authos } = world;
     await certificate('certificate-wrong-name').put(authos);
     await authos.sql('truncate webhook_deliveries, webhooks cascade');

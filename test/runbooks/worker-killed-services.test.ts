@@ -4,7 +4,7 @@ import { queueWorkersStopped } from '../../sandbox/faults/queue-jobs.js';
 import { cacheSystemFailureProcedure } from '../../src/workflows/cache-system-failure.js';
 import { failedQueueJobsProcedure } from '../../src/workflows/failed-queue-jobs.js';
 import { openRunbookWorld, type RunbookWorld } from '../support/runbook-world.js';
-import { type Death, hostNames, playDeaths } from '../support/worker-death.js';
+import { hostNames, moments, playDeaths, type Death } from '../support/worker-death.js';
 
 let world: RunbookWorld;
 beforeAll(async () => {
@@ -18,7 +18,7 @@ const cache = { runbook: cacheSystemFailureProcedure, act: 'Restart Cache Servic
 const workers = { ...queue, act: 'Restart the workers through their supervisor', activity: 'restartWorkers', effect: pids } satisfies Partial<Death>;
 
 describe('services, their worker killed', () => {
-  it.each(['before', 'after'] as const)('%s a restart of the cache, and of the queue workers: each has started once', async (moment) => {
+  it.each(moments)('%s a restart of the cache, and of the queue workers: each has started once', async (moment) => {
     await Promise.all([cacheDown().put(world.authos), queueWorkersStopped({ jobs: 10 }).put(world.authos)]);
     await playDeaths(world, [{ ...cache, moment }, { ...workers, moment }]);
   });

@@ -12,7 +12,7 @@ import { cacheSystemFailureProcedure } from '../../src/workflows/cache-system-fa
 import { oauthSystemFailureProcedure } from '../../src/workflows/oauth-system-failure.js';
 import { webhookDeliveryFailuresProcedure } from '../../src/workflows/webhook-delivery-failures.js';
 import { openRunbookWorld, type RunbookWorld } from '../support/runbook-world.js';
-import { hostNames, playDeaths } from '../support/worker-death.js';
+import { hostNames, moments, playDeaths } from '../support/worker-death.js';
 
 let world: RunbookWorld;
 let env: string;
@@ -32,14 +32,14 @@ const setting = (key: string) => async () => (await readFile(env, 'utf8')).split
 const key = async () => stat(join(world.authos.root, 'storage/oauth-private.key')).then(({ ino, mtimeMs }) => ({ ino, mtimeMs }), () => 'missing');
 
 describe('settings and keys, their worker killed', () => {
-  it.each(['before', 'after'] as const)('%s keys were restored: they are written once, and the restart behind them comes', async (moment) => {
+  it.each(moments)('%s keys were restored: they are written once, and the restart behind them comes', async (moment) => {
     await oauthKeys('oauth-keys-missing').put(world.authos);
     const { restarts } = world.authos;
     await playDeaths(world, [{ runbook: oauthSystemFailureProcedure, act: 'Restore the private key', activity: 'restoreOauthKeys', moment, effect: key, options: { times: { budgetWindow: 1 } } }]);
     expect(world.authos.restarts).toBe(restarts + 1);
   });
 
-  it.each(['before', 'after'] as const)('%s WEBHOOK_MAX_RETRIES was set', async (moment) => {
+  it.each(moments)('%s WEBHOOK_MAX_RETRIES was set', async (moment) => {
     await writeFile(env, before.replace('WEBHOOK_MAX_RETRIES=3', 'WEBHOOK_MAX_RETRIES=1'));
     await world.authos.sql('truncate webhook_deliveries, webhooks cascade');
     const { id, endpoint } = await openHook(world.authos);

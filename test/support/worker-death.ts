@@ -35,6 +35,12 @@ export interface Death extends Omit<DeathPlan, 'host'> {
 }
 
 /**
+ * When a worker is killed: after the effect and before the record, where a repeat would do it twice; with RESPONDER_EVERY_DEATH
+ * (`npm run test:deaths`) also before the effect, where nothing would be done.
+ */
+export const moments: readonly DeathPlan['moment'][] = process.env['RESPONDER_EVERY_DEATH'] ? ['before', 'after'] : ['after'];
+
+/**
  * Names under which a world's host takes acts side by side, since every act locks its host: one for each death that is played with
  * others. They are one machine, so the acts must touch different things of it.
  */
