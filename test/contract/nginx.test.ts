@@ -16,7 +16,13 @@ const once = { samples: 1, every: 0, notBefore: 0, since: 0 };
 
 const block = (on: WebServer, ...addresses: string[]) => inActivity(() => on.activities.blockAddresses({ place: on.place, addresses, incident: 'incident-1' }));
 const lift = (on: WebServer, ...addresses: string[]) => inActivity(() => on.activities.liftBlocks({ host: on.host.name, addresses }));
-const reload = (on: WebServer) => inActivity(() => on.activities.reloadWebServer(on));
+/** nginx's old workers answer for a moment after its command has ended: over when several looks in a row meet the new certificate. */
+const reload = async (on: WebServer) => {
+  const result = await inActivity(() => on.activities.reloadWebServer(on));
+  const isServed = async (): Promise<boolean> => (await inActivity(() => on.activities.checkCertificateFiles(on))).data.fileIsServed;
+  if (result.outcome === 'done') await expect.poll(async () => (await isServed()) && (await isServed()) && (await isServed()), { timeout: 10_000 }).toBe(true);
+  return result;
+};
 /** nginx loads anew after its command has ended: what a client meets then is looked at until it is so. */
 const meetsSoon = async (on: WebServer, expected: Record<string, string>): Promise<Record<string, string>> => {
   const all = async () => Object.fromEntries(await Promise.all(Object.keys(expected).map(async (address) => [address, await on.meets(address)])));
