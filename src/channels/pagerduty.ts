@@ -1,5 +1,6 @@
 import type { Channel, Message } from './channel.js';
 import { MayHaveArrived, NextChannel } from './channel.js';
+import { configured } from './configured.js';
 import { oneLine } from './outsider-text.js';
 import { outgoingHttp } from './outgoing-http.js';
 
@@ -17,9 +18,7 @@ export function pagerDutyChannel(options: { routingKeys: Record<string, string>;
     shared: true,
     addressOf: ({ pagerduty }) => pagerduty,
     async send(message, signal) {
-      const { address } = message.person;
-      const routingKey = Object.hasOwn(routingKeys, address) ? routingKeys[address] : undefined;
-      if (routingKey === undefined) throw new NextChannel(`there is no PagerDuty service ${JSON.stringify(address)} in the config`);
+      const routingKey = configured(routingKeys, message.person.address, 'PagerDuty service');
       const events = message.news ? newsEvents(message.news) : [triggerEvent(message)];
       if (events.length === 0) throw new NextChannel('PagerDuty has had no page of this incident');
       for (const event of events) {

@@ -1,5 +1,6 @@
 import type { Channel } from './channel.js';
-import { MayHaveArrived, NextChannel } from './channel.js';
+import { MayHaveArrived } from './channel.js';
+import { configured } from './configured.js';
 import { outgoingHttp } from './outgoing-http.js';
 import { slackMessage } from './slack-text.js';
 
@@ -17,8 +18,7 @@ export function slackWebhookChannel(options: { urls: Record<string, string>; tim
     shared: true,
     addressOf: ({ slackWebhook }) => slackWebhook,
     async send(message, signal) {
-      const url = Object.hasOwn(urls, message.person.address) ? urls[message.person.address] : undefined;
-      if (url === undefined) throw new NextChannel(`there is no Slack webhook ${JSON.stringify(message.person.address)} in the config`);
+      const url = configured(urls, message.person.address, 'Slack webhook');
       const { status, text } = await http.post({ url, body: slackMessage(message), signal });
       if (text.trim() !== 'ok') throw new MayHaveArrived(`Slack answered ${status}, but not "ok": ${http.quoted(text)}`);
       return { acceptedAt: now(), answer: 'ok' };

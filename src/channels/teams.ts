@@ -1,5 +1,6 @@
 import type { Channel, Message } from './channel.js';
-import { MayHaveArrived, NextChannel } from './channel.js';
+import { MayHaveArrived } from './channel.js';
+import { configured } from './configured.js';
 import { oneLine } from './outsider-text.js';
 import { outgoingHttp } from './outgoing-http.js';
 
@@ -16,8 +17,7 @@ export function teamsChannel(options: { urls: Record<string, string>; timeoutMs?
     shared: true,
     addressOf: ({ teams }) => teams,
     async send(message, signal) {
-      const url = Object.hasOwn(urls, message.person.address) ? urls[message.person.address] : undefined;
-      if (url === undefined) throw new NextChannel(`there is no Teams workflow ${JSON.stringify(message.person.address)} in the config`);
+      const url = configured(urls, message.person.address, 'Teams workflow');
       const { status, text } = await http.post({ url, body: cardOf(message), signal });
       if (text.trimStart().startsWith('<')) throw new MayHaveArrived(`Teams answered ${status} with a page: ${http.quoted(text)}`);
       return { acceptedAt: now(), answer: String(status) };

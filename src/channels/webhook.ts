@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { Channel, Message } from './channel.js';
-import { NextChannel } from './channel.js';
+import { configured } from './configured.js';
 import { messageHash } from './message-hash.js';
 import { outgoingHttp } from './outgoing-http.js';
 
@@ -23,8 +23,7 @@ export function webhookChannel(options: { receivers: Record<string, WebhookRecei
     name: 'webhook',
     addressOf: ({ webhook }) => webhook,
     async send(message, signal) {
-      const receiver = Object.hasOwn(receivers, message.person.address) ? receivers[message.person.address] : undefined;
-      if (!receiver) throw new NextChannel(`there is no webhook ${JSON.stringify(message.person.address)} in the config`);
+      const receiver = configured(receivers, message.person.address, 'webhook');
       const at = now();
       const id = `msg_${messageHash(message.key)}`;
       const timestamp = String(Math.floor(at / 1_000));

@@ -4,7 +4,7 @@ import { nextPage, openLadder, pagedNow, type LadderPolicy, type LevelName } fro
 import type { Ladder, Role } from '../domain/runbook.js';
 import { roles as allRoles } from '../domain/runbook.js';
 import type { Severity } from '../domain/severity.js';
-import { holders, turnAt } from '../roster/roster.js';
+import { holders, samePeople, turnAt } from '../roster/roster.js';
 
 type PeopleConfig = Pick<Config, 'people' | 'roster' | 'times'>;
 interface Paging {
@@ -64,7 +64,7 @@ function heldFrom(role: Role, { at, until, config }: Ahead): Holding[] {
     const standsIn = standInFor !== undefined || reached.length === 0;
     const next = { people: reached.length > 0 ? reached : holders(config.roster, 'Escalation contact', from).people.filter(reachable), standsIn };
     const last = spans.at(-1);
-    if (last && last.standsIn === next.standsIn && last.people.join('\n') === next.people.join('\n')) last.until = end;
+    if (last && last.standsIn === next.standsIn && samePeople(last.people, next.people)) last.until = end;
     else spans.push({ from, until: end, ...next });
     from = end;
   }

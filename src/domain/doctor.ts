@@ -30,7 +30,7 @@ export interface PagedLevel {
   roles: { role: Role; afterMs: number }[];
 }
 
-/** Who holds a role in a span, ms since the epoch; the steps of looking are half an hour, the edges to the minute. */
+/** Who holds a role in a span, ms since the epoch. */
 export interface Holding {
   from: number;
   until: number;

@@ -76,8 +76,13 @@ export function nextHandOver(roster: Roster, role: Role, at: number): { at: numb
   let { until } = now;
   for (let turns = 0; until !== undefined && turns < 400; turns += 1) {
     const turn = turnAt(roster, role, until);
-    if (turn.people.join('\n') !== now.people.join('\n')) return { at: until, turn };
+    if (!samePeople(turn.people, now.people)) return { at: until, turn };
     until = turn.until;
   }
   return undefined;
+}
+
+/** The same ones, in the same order. */
+export function samePeople(some: readonly string[], others: readonly string[]): boolean {
+  return some.length === others.length && some.every((id, index) => id === others[index]);
 }

@@ -15,10 +15,10 @@ import { logChannel } from '../../src/channels/log.js';
 import { pagerDutyChannel } from '../../src/channels/pagerduty.js';
 import { webhookChannel } from '../../src/channels/webhook.js';
 import type { PagePart } from '../../src/domain/ladder.js';
-import type { Ask } from '../../src/domain/messages.js';
 import type { PageRequest, PageResult } from '../../src/domain/page.js';
 import type { Role } from '../../src/domain/runbook.js';
 import { linkReader, linkSigner } from '../../src/links/signed-links.js';
+import { question as ask } from '../support/incident-view.js';
 import { openPostOffice } from '../support/post-office.js';
 import { openReceiver } from '../support/receiver.js';
 import type { Received, Receiver, Reply } from '../support/receiver.js';
@@ -405,18 +405,6 @@ describe('the links of a page', () => {
     expect(logged).toHaveLength(1);
   });
 });
-
-const ask: Ask = {
-  id: '1.1',
-  step: 'Clean Failed Jobs',
-  act: 'Flush failed jobs',
-  command: 'php artisan queue:flush',
-  host: 'app-1',
-  risk: 'destructive',
-  undo: 'none',
-  evidence: '412 failed jobs',
-  expiresAt: null,
-};
 
 describe('questions and notices', () => {
   it('close at a pager what this person got by it, when it is over', async () => {

@@ -1,11 +1,25 @@
 import type { Actor } from '../../src/domain/actor.js';
 import type { IncidentView } from '../../src/domain/incident.js';
+import type { Ask } from '../../src/domain/messages.js';
 import type { Delivery } from '../../src/domain/page.js';
 
 export const openedAt = Date.parse('2026-03-01T14:05:00Z');
 export const at = (minutes: number): number => openedAt + minutes * 60_000;
 export const ladder: Actor = { kind: 'automation', part: 'ladder' };
 export const alice: Actor = { kind: 'person', person: 'alice', via: 'cli' };
+
+/** A question that does not expire. */
+export const question: Ask = {
+  id: '1.1',
+  step: 'Clean Failed Jobs',
+  act: 'Flush failed jobs',
+  command: 'php artisan queue:flush',
+  host: 'app-1',
+  risk: 'destructive',
+  undo: 'none',
+  evidence: '412 failed jobs',
+  expiresAt: null,
+};
 
 export function delivery(change: Partial<Delivery> = {}): Delivery {
   return {
@@ -45,14 +59,7 @@ export function incidentView(change: Partial<IncidentView> = {}): IncidentView {
     pages: [delivery(), delivery({ key: 'k/2/1.0/bob', person: 'bob', why: 'CTO (level 2)', acceptedAt: at(15), attempts: 2, repeats: 1, late: true })],
     asks: [
       {
-        id: '1.1',
-        step: 'Clean Failed Jobs',
-        act: 'Flush failed jobs',
-        command: 'php artisan queue:flush',
-        host: 'app-1',
-        risk: 'destructive',
-        undo: 'none',
-        evidence: '412 failed jobs',
+        ...question,
         expiresAt: at(20),
         askedAt: at(9),
         answer: { answer: 'approved', by: alice, at: at(11) },
