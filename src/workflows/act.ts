@@ -56,9 +56,9 @@ async function met(conduct: Conduct, act: Act, setting: Setting, report: ActRepo
   if (attachedTo && act.risk !== 'safe') return skipped('held', `attached to ${attachedTo}`);
   const look = await condition(conduct, act);
   if (!look.holds) return skipped('condition does not hold', look.why);
-  if (conduct.mode !== 'automatic') {
+  if (conduct.scene.mode !== 'automatic') {
     report.would = would;
-    return skipped('mode', `${conduct.mode}: would run ${wouldDo}`);
+    return skipped('mode', `${conduct.scene.mode}: would run ${wouldDo}`);
   }
 
   conduct.triedToResolve = true;

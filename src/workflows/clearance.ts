@@ -29,7 +29,7 @@ export async function clear(conduct: Conduct, act: Act, holder: string, approved
   // The mode comes with the locks: the kill switch may have been turned while the run went on.
   const { mode, locks } = await control.clear({ environment, request, runbook: input.incident.runbook });
   if (mode !== 'automatic') {
-    conduct.mode = mode;
+    conduct.scene.mode = mode;
     return { waited: false, refusal: skipped('mode', `${mode} since it was asked`) };
   }
   let answer: LockAnswer | undefined = locks;

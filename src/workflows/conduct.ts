@@ -9,7 +9,7 @@ import {
   setHandler,
 } from '@temporalio/workflow';
 import type { ControlActivities } from '../activities/control.js';
-import type { Decision, Found, FromRun, Mode, Phase, RunInput, Stop } from '../domain/messages.js';
+import type { Decision, Found, FromRun, Phase, RunInput, Stop } from '../domain/messages.js';
 import type { ActReport, StepReport } from '../domain/step.js';
 import type { Scene } from './step.js';
 import { inWords } from './words.js';
@@ -22,7 +22,6 @@ export const progressQuery = defineQuery<StepReport[]>('progress');
 export interface Conduct {
   input: RunInput;
   scene: Scene;
-  mode: Mode;
   steps: StepReport[];
   found: string[];
   followUps: string[];
@@ -53,6 +52,7 @@ export function openConduct(input: RunInput): Conduct {
     scene: {
       place: input.place,
       alert: input.alert,
+      mode: 'automatic',
       times: input.times,
       incidentId: input.incident.id,
       run: input.run,
@@ -60,7 +60,6 @@ export function openConduct(input: RunInput): Conduct {
       facts: {},
       lastActAt: Date.now(),
     },
-    mode: 'automatic',
     steps: [],
     found: [],
     followUps: [],
@@ -105,7 +104,7 @@ export async function tellFound(conduct: Conduct, phase: Phase, next: number, pa
   const content: Found = {
     ...head(conduct, next),
     phase,
-    mode: conduct.mode,
+    mode: conduct.scene.mode,
     found: digest(conduct.found),
     done: digest(doneLines(conduct.steps)),
     ...(pageEarly ? { pageEarly } : {}),
@@ -127,7 +126,7 @@ export function showDetails(conduct: Conduct): void {
   const { incident, run, place } = conduct.input;
   setCurrentDetails(
     [
-      `**Run ${run} of incident \`${incident.workflowId}\`** on ${place.name}, mode ${conduct.mode}.`,
+      `**Run ${run} of incident \`${incident.workflowId}\`** on ${place.name}, mode ${conduct.scene.mode}.`,
       '',
       ...conduct.steps.flatMap((step) => [
         `- **${step.title}**`,

@@ -32,7 +32,7 @@ export function openRun(input: RunInput): Run {
     if (modeIsKnown) return;
     modeIsKnown = true;
     const mode: Mode = await control.readMode({ runbook: input.incident.runbook });
-    conduct.mode = mode === 'automatic' && !input.alert.targetIsClear ? 'observe-only' : mode;
+    conduct.scene.mode = mode === 'automatic' && !input.alert.targetIsClear ? 'observe-only' : mode;
   }
 
   return {
@@ -65,7 +65,7 @@ export function openRun(input: RunInput): Run {
       }
       if (conduct.stop) return lastWord(conduct, 'stopped', conduct.stop.reason);
       if (verdict.mitigated) return lastWord(conduct, 'mitigated', verdict.evidence);
-      const nothingToTry = input.kind === 'full' && !conduct.triedToResolve && (conduct.mode !== 'automatic' || !recovered);
+      const nothingToTry = input.kind === 'full' && !conduct.triedToResolve && (conduct.scene.mode !== 'automatic' || !recovered);
       return lastWord(conduct, nothingToTry ? 'observed' : 'unrecovered', verdict.evidence);
     },
   };
@@ -79,9 +79,9 @@ async function find(conduct: Conduct, step: DiagnoseStep): Promise<void> {
     record(conduct, step.title, 'diagnose', ended);
   };
   // Looking goes on whatever the mode; what sends or writes does not.
-  if (step.risk !== 'observe' && conduct.mode !== 'automatic') {
+  if (step.risk !== 'observe' && conduct.scene.mode !== 'automatic') {
     const command = step.command(conduct.scene.place);
-    return put(skipped('mode', `${conduct.mode}: would run ${command} (${step.risk})`), { would: { command, approval: 'at once' } });
+    return put(skipped('mode', `${conduct.scene.mode}: would run ${command} (${step.risk})`), { would: { command, approval: 'at once' } });
   }
   try {
     const finding = await step.find(reading(conduct.scene.place.host, step.title, step.timeout.minutes), conduct.scene);

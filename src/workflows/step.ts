@@ -1,4 +1,5 @@
 import type { Alert } from '../domain/alert.js';
+import type { Mode } from '../domain/messages.js';
 import type { Place } from '../domain/place.js';
 import type { Runbook } from '../domain/runbook.js';
 import type { ActResult, Approval, CrashRule, Finding, Risk, SampleWindow, Verdict } from '../domain/step.js';
@@ -10,6 +11,8 @@ import type { RunbookActivities } from './activity-types.js';
 export interface Scene {
   place: Place;
   alert: Alert;
+  /** What the run may do; the kill switch may turn it while the run goes on. */
+  mode: Mode;
   times: Times;
   incidentId: string;
   run: number;

@@ -18,8 +18,6 @@ interface Facts {
   retryIsOver?: boolean;
   /** Of the approval of Disable Problematic Webhook. */
   toDisable?: string[];
-  /** Nothing is sent, tests neither, unless the mode is automatic. */
-  mayTest?: boolean;
   /** Webhooks that an earlier run or this one disabled on approval. */
   isDisabled?: boolean;
   /** Values of `.env` as they were, by key. */
@@ -284,9 +282,9 @@ const disableProblematicWebhook = step({
 });
 
 async function proofOf(scene: Scene): Promise<Omit<WebhookProof, 'window'>> {
-  const { retried = {}, retryIsOver = false, isDisabled = false, mayTest = false } = factsOf(scene);
+  const { retried = {}, retryIsOver = false, isDisabled = false } = factsOf(scene);
   const wanted = await failing(scene);
-  return { place: scene.place, webhooks: wanted, retried, disabled: isDisabled ? wanted : [], retryIsDue: !retryIsOver, mayTest };
+  return { place: scene.place, webhooks: wanted, retried, disabled: isDisabled ? wanted : [], retryIsDue: !retryIsOver, mayTest: scene.mode === 'automatic' };
 }
 
 const recovered: Proof = {
@@ -318,7 +316,6 @@ export async function webhookDeliveryFailures(input: RunInput): Promise<void> {
   if (input.kind === 'check') facts['retryIsOver'] = true;
   facts['isDisabled'] = input.usedUp.includes(disable);
   await run.diagnose(...webhookDeliveryFailuresProcedure.diagnose);
-  facts['mayTest'] = run.conduct.mode === 'automatic';
   await run.resolveUntil(recovered, webhookDeliveryFailuresProcedure.resolve);
   const offAlready = factsOf(run.conduct.scene).tests?.filter(({ words }) => words.startsWith('it is disabled in AuthOS')) ?? [];
   if (offAlready.length > 0 && facts['isDisabled'] !== true) run.conduct.followUps.push(`AuthOS has disabled ${offAlready.map(({ webhook }) => webhook).join(', ')} itself: enable it again once its endpoint is in order`);

@@ -290,7 +290,7 @@ describe('a token of our own', () => {
     const without = oauth({ testUserOf: () => undefined });
     expect((await inActivity(() => without.testTokenGeneration({ place }))).data).toMatchObject({ kind: 'unknown' });
     expect(await inActivity(() => without.tokensAreDown({ place }))).toBe(false);
-    expect(await inActivity(() => without.proveOauth({ place, window: once }))).toMatchObject({ kind: 'unknown' });
+    expect(await inActivity(() => without.proveOauth({ place, window: once, mayTest: true }))).toMatchObject({ kind: 'unknown' });
   });
 });
 
@@ -298,17 +298,26 @@ describe('the proof', () => {
   const silent: AuthosApi = { get: async () => ({ kind: 'unknown', because: '/api/health/oauth answered 502 with HTML instead of JSON' }) };
 
   it('holds while health, token and pair are in order', async () => {
-    expect(await inActivity(() => oauth().proveOauth({ place, window: once }))).toMatchObject({ kind: 'recovered' });
+    expect(await inActivity(() => oauth().proveOauth({ place, window: once, mayTest: true }))).toMatchObject({ kind: 'recovered' });
+  });
+
+  it('makes no token where nothing may be changed: what is wrong is still seen, what seems right is unknown', async () => {
+    const tokens = () => authos.sql('select id from oauth_access_tokens order by id');
+    const before = await tokens();
+    expect(await inActivity(() => oauth().proveOauth({ place, window: once, mayTest: false }))).toMatchObject({ kind: 'unknown', evidence: expect.stringContaining('no token is made') });
+    await put(names[1], pair().publicKey);
+    expect(await inActivity(() => oauth().proveOauth({ place, window: once, mayTest: false }))).toMatchObject({ kind: 'not recovered' });
+    expect(await tokens()).toEqual(before);
   });
 
   it('fails on keys that are no pair, although AuthOS calls itself healthy and makes tokens', async () => {
     await put(names[1], pair().publicKey);
-    const verdict = await inActivity(() => oauth().proveOauth({ place, window: once }));
+    const verdict = await inActivity(() => oauth().proveOauth({ place, window: once, mayTest: true }));
     expect(verdict).toMatchObject({ kind: 'not recovered', evidence: expect.stringMatching(/healthy.*a token was made and revoked.*not a pair/) });
   });
 
   it('is unknown while the API gives HTML', async () => {
-    expect(await inActivity(() => oauth({ apiOf: () => silent }).proveOauth({ place, window: once }))).toMatchObject({ kind: 'unknown' });
+    expect(await inActivity(() => oauth({ apiOf: () => silent }).proveOauth({ place, window: once, mayTest: true }))).toMatchObject({ kind: 'unknown' });
   });
 });
 

@@ -29,6 +29,7 @@ beforeEach(async () => {
 afterEach(() => world.setMode('automatic', 'global'));
 
 const put = (name: Parameters<typeof oauthKeys>[0]) => oauthKeys(name).put(world.authos);
+const tokensMade = () => world.authos.sql('select id, revoked from oauth_access_tokens order by id');
 const stored = (): Promise<string[]> => readdir(join(world.authos.root, 'storage'));
 
 describe('OAuth System Failure', () => {
@@ -102,8 +103,10 @@ describe('OAuth System Failure', () => {
   it.each(['observe-only', 'dry-run'] as const)('changes nothing in mode %s', async (mode) => {
     await put('oauth-public-key-missing');
     await world.setMode(mode, 'global');
+    const tokens = await tokensMade();
     const { view } = await world.run(runbook);
     expect(view.runs[0]?.end).toBe('observed');
+    expect(await tokensMade(), 'not one of our own either').toEqual(tokens);
     expect(outcomeOf(view, 'Derive the missing public key')).toContain('skipped mode');
     expect(await stored()).not.toContain(names[1]);
   });

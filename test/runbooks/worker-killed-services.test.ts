@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cacheDown } from '../../sandbox/faults/index.js';
-import { queueWorkersStopped } from '../../sandbox/faults/queue-jobs.js';
+import { queueOverwhelmed, queueWorkersStopped } from '../../sandbox/faults/queue-jobs.js';
 import { cacheSystemFailureProcedure } from '../../src/workflows/cache-system-failure.js';
 import { failedQueueJobsProcedure } from '../../src/workflows/failed-queue-jobs.js';
 import { openRunbookWorld, type RunbookWorld } from '../support/runbook-world.js';
@@ -21,5 +21,13 @@ describe('services, their worker killed', () => {
   it.each(moments)('%s a restart of the cache, and of the queue workers: each has started once', async (moment) => {
     await Promise.all([cacheDown().put(world.authos), queueWorkersStopped({ jobs: 10 }).put(world.authos)]);
     await playDeaths(world, [{ ...cache, moment }, { ...workers, moment }]);
+  });
+
+  it.each(moments)('%s more workers were started: there are two, not four, and their number is taken back', async (moment) => {
+    await queueOverwhelmed({ jobs: 8 }).put(world.authos);
+    // Real jobs need more of a minute than 60 ms.
+    const times = { minute: 1_000, settle: 2_500, settleRestart: 5_000, budgetWindow: 1 };
+    const [view] = await playDeaths(world, [{ ...queue, act: 'Increase Worker Processes', activity: 'setWorkerCount', moment, goesOn: true, effect: pids, options: { ...queue.options, times } }]);
+    expect(view?.undos).toMatchObject([{ title: 'Write numprocs = 1 back' }]);
   });
 });

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import Redis from 'ioredis';
 
 /** Laravel's file store: one file a key, two levels of folders, the expiry in front of the value. */
 function fileCache(folder) {
@@ -34,6 +34,8 @@ function fileCache(folder) {
 
 /** Connects once and gives up at once: like PHP, which holds no connection from one request to the next. */
 export async function connectRedis(connection) {
+  // Loaded here alone: it takes longer than all the rest of a program that starts often and mostly needs no cache.
+  const { Redis } = createRequire(import.meta.url)('ioredis');
   const redis = new Redis({
     host: connection.host,
     port: connection.port,
