@@ -1,6 +1,7 @@
-import { condition, defineQuery, defineSignal, log, proxyActivities, setCurrentDetails, setHandler, sleep } from '@temporalio/workflow';
+import { CancellationScope, condition, defineQuery, defineSignal, isCancellation, log, patched, proxyActivities, setCurrentDetails, setHandler, sleep, workflowInfo } from '@temporalio/workflow';
 import type { BlockRequest } from '../activities/attack.js';
 import type { FirewallActivities } from '../activities/firewall.js';
+import type { PageActivities } from '../activities/pages.js';
 import { queues } from './names.js';
 
 export const blockSignal = defineSignal<[BlockRequest]>('block');
@@ -19,10 +20,15 @@ export interface BlockState {
 /** An address that comes back after a longer time begins anew with an hour. */
 const remembered = '30 days';
 const tryAgain = '10 minutes';
+/** A block that is still there so long after its end shuts somebody out whom nobody meant: a person must know. */
+const overdueAfter = '30 minutes';
+
+const pages = proxyActivities<PageActivities>({ taskQueue: queues.pages, startToCloseTimeout: '2 minutes', heartbeatTimeout: '15s', retry: { maximumInterval: '30s' } });
 
 /**
  * Keeps the block of one address at one host and lifts it when its time is over: 1 h, and 24 h from the second time on. It
- * outlives the incident, and remembers the address for 30 days. The signal `lift` lifts it early.
+ * outlives the incident, and remembers the address for 30 days. The signal `lift` lifts it early. One that can't be lifted for half
+ * an hour is one notice to the primary, while the tries go on.
  */
 export async function block({ host, address }: { v: 1; host: string; address: string }): Promise<void> {
   const state: BlockState = { times: 0 };
@@ -55,6 +61,7 @@ export async function block({ host, address }: { v: 1; host: string; address: st
     retry: { initialInterval: '5s', maximumInterval: tryAgain },
   });
 
+  let overdue: CancellationScope | undefined;
   while (await condition(() => state.until !== undefined, remembered)) {
     // A later request makes it longer.
     while (early === undefined && state.until !== undefined && Date.now() < state.until) {
@@ -62,11 +69,39 @@ export async function block({ host, address }: { v: 1; host: string; address: st
       await condition(() => early !== undefined || state.until !== until, Math.max(1, until - Date.now()));
     }
     const { until } = state;
+    if (patched('overdue block is told')) overdue ??= tellWhenOverdue({ host, address });
     const { outcome, evidence } = await hands.liftBlocks({ host, addresses: [address], madeBy: Date.now() });
     state.lifted = `${outcome}: ${evidence}${early === undefined ? '' : ` (early: ${early}; via Temporal, unverified)`}`;
     if (outcome !== 'done') await sleep(tryAgain, { summary: `Not lifted yet: ${evidence.slice(0, 100)}` });
     // Blocked again meanwhile: then that block has its own time.
-    else if (state.until === until) delete state.until;
+    else {
+      overdue?.cancel();
+      overdue = undefined;
+      if (state.until === until) delete state.until;
+    }
     show();
   }
+}
+
+/** Tells the primary once, unless its scope is cancelled before. */
+function tellWhenOverdue({ host, address }: { host: string; address: string }): CancellationScope {
+  const scope = new CancellationScope();
+  const telling = scope.run(async () => {
+    await sleep(overdueAfter, { summary: 'Not lifted by then: tell the primary' });
+    const { workflowId } = workflowInfo();
+    const at = Date.now();
+    await pages.sendPage({
+      kind: 'notice',
+      subject: `overdue-${at}`,
+      roles: ['Primary'],
+      people: [],
+      dueAt: at,
+      incident: { id: workflowId, workflowId, runbook: 'bruteForceAttack', title: 'Block of an address', severity: 'High', target: host, openedAt: at, links: { console: '', temporal: '' } },
+      story: { wrong: `${address} is still blocked at ${host}`, state: 'its time is over, and it could not be lifted for 30 min', found: [], done: [], asked: [], next: `It is tried again every 10 min. Lift it by hand if it can't wait; why it fails is shown in Temporal, workflow ${workflowId}.` },
+    });
+  });
+  telling.catch((error: unknown) => {
+    if (!isCancellation(error)) log.error('the primary could not be told of a block that is still there', { error });
+  });
+  return scope;
 }
