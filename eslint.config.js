@@ -3,7 +3,7 @@ import tseslint from 'typescript-eslint';
 
 // The SDK allows workflow code these three of Node's modules; everything else of Node breaks determinism or the bundle.
 const nodeInWorkflows = '^node:(?!assert$|url$|util$)';
-const heavyInWorkflows = '^(zod|pino|pg|ioredis|execa|undici|fastify|nodemailer|luxon|yaml|commander|prom-client|uuidv7|marked)(/|$)';
+const heavyInWorkflows = '^(zod|pino|pg|ioredis|execa|undici|fastify|nodemailer|luxon|yaml|commander|prom-client|uuidv7|marked|re2js)(/|$)';
 const sdkOutsideWorkflows = '^@temporalio/(activity|client|worker|testing)(/|$)';
 
 export default defineConfig(

@@ -16,6 +16,8 @@ export interface RoutedAlert {
   ladder: Ladder;
   /** Why this runbook, in words. */
   because: string;
+  /** A person opened it: no silence holds it. */
+  byHand?: true;
 }
 
 export interface RoutingContext {
@@ -67,7 +69,7 @@ export function route(parsed: ParsedAlert, { runbooks, inventory, source, accept
       : matched && byRule
         ? `rule ${matched.number}: its name matches ${matched.rule.alertname.source} (${matched.rule.names})`
         : 'no rule fits its name';
-  return { alert, place, runbook, ladder: ladderFor(runbook, severity, isCriticalWebhook(place, inventory)), because };
+  return { alert, place, runbook, ladder: ladderFor(runbook, severity, isCriticalWebhook(place, inventory)), because, ...(byHand && { byHand }) };
 }
 
 // A runbook's severity is part of its text: a label may not turn a page at night into one that waits for quiet hours to end.

@@ -136,6 +136,7 @@ function stateWords(state: AcceptedAlert['state']): string {
     opened: 'opened',
     joined: 'joined the open incident',
     queued: 'queued',
+    silenced: 'held by a silence: pages when that ends, if it still fires',
     ignored: 'ignored: it says resolved and nothing is open',
   };
   return words[state] ?? oneLine(state);

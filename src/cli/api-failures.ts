@@ -9,6 +9,8 @@ const tokenVariable = { person: 'RESPONDER_TOKEN', monitor: 'RESPONDER_ALERT_TOK
 const known: Record<string, { exit: ExitName; next: string }> = {
   unknown_incident: { exit: 'unknownIncident', next: '`responder incidents --all` lists them.' },
   ambiguous_incident: { exit: 'unknownIncident', next: 'Give more of the id.' },
+  unknown_silence: { exit: 'unknownIncident', next: '`responder silence list --all` lists them.' },
+  ambiguous_silence: { exit: 'unknownIncident', next: 'Give more of the id.' },
   refused: { exit: 'refused', next: '`responder show` says what the incident waits for.' },
   closed: { exit: 'refused', next: '`responder report` has the record; `responder open` starts a new incident.' },
   no_report: { exit: 'refused', next: '`responder show` has the story so far.' },

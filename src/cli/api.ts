@@ -3,6 +3,7 @@ import type { IncidentView } from '../domain/incident.js';
 import type { Mode } from '../domain/messages.js';
 import type { Examination } from '../domain/doctor.js';
 import type { Modes } from '../domain/mode.js';
+import type { SilenceView } from '../domain/silence.js';
 import type { StepReport } from '../domain/step.js';
 import type { Trial } from '../trial.js';
 import type { RunbookLine } from './catalogue.js';
@@ -37,7 +38,7 @@ export interface AcceptedAlert {
   fingerprint: string;
   workflowId: string;
   incidentId: string | null;
-  state: 'opened' | 'joined' | 'queued' | 'ignored';
+  state: 'opened' | 'joined' | 'queued' | 'silenced' | 'ignored';
 }
 
 /** Where one alert would go. */
@@ -68,6 +69,10 @@ export interface Api {
   act(id: string, action: PersonAction): Promise<Recorded>;
   modes(): Promise<Modes>;
   setMode(change: { scope: string; mode: Mode }): Promise<Modes>;
+  silences(): Promise<SilenceView[]>;
+  /** Matchers as a person writes them; moments in ISO 8601. */
+  addSilence(request: { matchers: string[]; startsAt?: string; endsAt: string; reason: string }): Promise<SilenceView>;
+  expireSilence(id: string): Promise<SilenceView>;
   reportMarkdown(id: string): Promise<string>;
   reportJson(id: string): Promise<unknown>;
   runbooks(): Promise<RunbookLine[]>;
@@ -138,6 +143,15 @@ export function responderApi(server: Server): Api {
     async setMode(change) {
       return modesOf(await succeed(http, { method: 'PUT', path: '/api/mode', body: change }));
     },
+    async silences() {
+      return list<SilenceView>(await succeed(http, { method: 'GET', path: '/api/silences' }), 'silences');
+    },
+    async addSilence(request) {
+      return silenceOf(await succeed(http, { method: 'POST', path: '/api/silences', body: request }));
+    },
+    async expireSilence(id) {
+      return silenceOf(await succeed(http, { method: 'DELETE', path: `/api/silences/${encodeURIComponent(id)}` }));
+    },
     async reportMarkdown(id) {
       return (await about(id, { method: 'GET', path: '/report', query: new URLSearchParams({ format: 'md' }) })).text;
     },
@@ -191,6 +205,11 @@ function modesOf(answer: Answer): Modes {
   const { global, runbooks } = fields(answer);
   if (typeof global !== 'string') throw brokenShape(answer, 'the modes');
   return { global: global as Mode, runbooks: (runbooks ?? {}) as Record<string, Mode> };
+}
+
+function silenceOf(answer: Answer): SilenceView {
+  if (!Array.isArray(fields(answer)['held'])) throw brokenShape(answer, 'a silence');
+  return answer.json as SilenceView;
 }
 
 function isView(view: unknown): view is IncidentView {

@@ -11,6 +11,7 @@ import { addMode } from './mode.js';
 import { addOnCall } from './oncall.js';
 import { addReport } from './report.js';
 import { addShow } from './show.js';
+import { addSilence } from './silence.js';
 import { addTrial } from './trial.js';
 import { addWatch } from './watch.js';
 
@@ -54,7 +55,7 @@ export function buildProgram(surroundings: Surroundings, ended: (code: number) =
   const groups: [string, ((program: Command, connect: Connect) => void)[]][] = [
     ['Look:', [addIncidents, addShow, addWatch, addReport, addOnCall, addTrial, addDoctor, addCatalogue]],
     ['Answer:', [addAnswers]],
-    ['Steer:', [addPeopleActions, addRunActions, addMode]],
+    ['Steer:', [addPeopleActions, addRunActions, addMode, addSilence]],
     ['Start:', [addOpen, addAlert, addRoute]],
   ];
   for (const [heading, additions] of groups) {

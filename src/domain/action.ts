@@ -1,4 +1,5 @@
 import type { Mode } from './messages.js';
+import type { SilenceRequest } from './silence.js';
 
 /** What a person can do with an incident. Texts are at most 2 000 characters. */
 export type PersonAction =
@@ -29,18 +30,21 @@ export interface ModeChange {
   mode: Mode;
 }
 
+/** Adds a silence, under the id of the signed action, or ends one. See src/workflows/silences.ts. */
+export type SilenceChange = { kind: 'silence'; silence: SilenceRequest } | { kind: 'expire silence'; silence: string };
+
 /** An action with the proof that our HTTP server authenticated its person: Ed25519 over `signedText`, in hex. */
 export interface SignedAction {
   v: 1;
   /** UUID; a second delivery of the same id changes nothing. */
   id: string;
-  /** `mode` for a change of mode. */
+  /** `mode` for a change of mode, `silences` for one of silences. */
   incidentId: string;
   person: string;
   via: 'cli' | 'http' | 'link' | 'chat' | 'console';
   /** ms since the epoch. */
   at: number;
-  action: PersonAction | ModeChange;
+  action: PersonAction | ModeChange | SilenceChange;
   signature: string;
 }
 

@@ -15,6 +15,7 @@ import { modeRoutes } from './mode-routes.js';
 import { onCallRoutes } from './oncall-routes.js';
 import type { ServerParts } from './parts.js';
 import { routeRoutes } from './route-routes.js';
+import { silenceRoutes } from './silence-routes.js';
 import { slackRoutes } from './slack-routes.js';
 import { doors } from './tokens.js';
 import { trialRoutes } from './trial-routes.js';
@@ -67,6 +68,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   await app.register(alertRoutes(parts, door));
   await app.register(incidentRoutes(parts, door), { prefix: '/api' });
   await app.register(modeRoutes(parts, door), { prefix: '/api' });
+  await app.register(silenceRoutes(parts, door), { prefix: '/api' });
   await app.register(routeRoutes(parts, door), { prefix: '/api' });
   await app.register(onCallRoutes(parts, door), { prefix: '/api' });
   await app.register(trialRoutes(parts, door), { prefix: '/api' });

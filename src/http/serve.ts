@@ -13,6 +13,7 @@ import { lazyConnection } from '../lazy-connection.js';
 import { dataConverterOf } from '../payloads/encryption.js';
 import type { Reports } from './incidents.js';
 import { temporalIncidents } from './temporal-incidents.js';
+import { temporalSilences } from './temporal-silences.js';
 
 /** Folder of the stored reports. */
 export function reportsFolder({ state }: Pick<Config, 'state'>): string {
@@ -46,9 +47,10 @@ export async function serve({
   const client = new Client({ connection: temporal.connection, namespace: config.temporal.namespace, ...(dataConverter && { dataConverter }) });
   const folder = reportsFolder(config);
   const reports: Reports = { read: (id, format) => readReport(folder, id, format), since: (moment) => reportsSince(folder, moment) };
-  const incidents = temporalIncidents({ client, config, seed, reports });
+  const { keeper, silences } = temporalSilences({ client, seed });
+  const incidents = temporalIncidents({ client, config, seed, reports, keeper });
   const doctor = doctorOf({ client, config, runbooks, modes: () => incidents.modes() });
-  const app = await buildServer({ config, runbooks, incidents, reports, doctor, metrics: createMetrics(), logger, fetchText });
+  const app = await buildServer({ config, runbooks, incidents, silences, reports, doctor, metrics: createMetrics(), logger, fetchText });
   try {
     const url = await app.listen({ host: config.http.host, port: config.http.port });
     let closing: Promise<void> | undefined;

@@ -12,6 +12,7 @@ import type { StepReport } from '../domain/step.js';
 import { modeId, queues } from '../workflows/names.js';
 import { ApiError } from './errors.js';
 import type { Acting, Incidents, Recorded, Reports } from './incidents.js';
+import { silencing, type SilenceKeeper } from './silencing-intake.js';
 import { OutOfTime, outOfTimeIs, standardDeadlines, unreachable, within } from './temporal-calls.js';
 import type { Deadlines } from './temporal-calls.js';
 import { temporalIntake } from './temporal-intake.js';
@@ -25,6 +26,8 @@ export interface TemporalIncidentsParts {
   seed: Uint8Array;
   reports: Pick<Reports, 'read'>;
   deadlines?: Deadlines;
+  /** Holds what a silence fits; without it nothing is held. */
+  keeper?: SilenceKeeper;
 }
 
 /** The incidents in Temporal. Connects nothing by itself, and needs no worker to accept alerts, list, or change the mode. */
@@ -34,6 +37,7 @@ export function temporalIncidents({
   seed,
   reports,
   deadlines = standardDeadlines,
+  keeper = noKeeper,
 }: TemporalIncidentsParts): Incidents {
   const publicKeys = [publicKeyOf(seed)];
   const recent = recentIds(10_000);
@@ -125,7 +129,7 @@ export function temporalIncidents({
   }
 
   return {
-    ...temporalIntake({ client, config, publicKeys, deadlines, recent }),
+    ...silencing(temporalIntake({ client, config, publicKeys, deadlines, recent }), keeper),
     async list(filter) {
       const listed = await within(client, deadlines.person, () => listIncidents(client, filter)).catch(outOfTimeIs(unreachable));
       for (const { summary } of listed) recent.add(summary.id, summary.workflowId);
@@ -170,6 +174,8 @@ export function temporalIncidents({
     throw new ApiError('no_worker', 'no incident worker answered; Temporal itself is up', { cause: error });
   }
 }
+
+const noKeeper: SilenceKeeper = { silenceOf: async () => undefined, hold: async () => false };
 
 /** The steps that an incident knows of its latest run. */
 function withSteps(view: IncidentView): { view: IncidentView; progress: StepReport[] } {

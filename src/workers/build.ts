@@ -4,6 +4,7 @@ import type { DoctorChannelActivities } from '../activities/doctor-channels.js';
 import type { NeighbourActivities } from '../activities/neighbours.js';
 import type { OpeningActivities } from '../activities/opening.js';
 import type { PageActivities } from '../activities/pages.js';
+import type { SilenceActivities } from '../activities/silences.js';
 import type { ReportActivities } from '../activities/reports.js';
 import { queues } from '../workflows/names.js';
 import { heartbeating } from './heartbeat.js';
@@ -36,7 +37,7 @@ export function incidentWorker(parts: WorkerParts, workflowBundle: WorkerOptions
 }
 
 /** Pages and reports: their own slots, so that nothing else can use them up. */
-export function pageWorker(parts: WorkerParts, activities: PageActivities & DoctorChannelActivities & ReportActivities & NeighbourActivities & Pick<ControlActivities, 'bar' | 'holdRisky' | 'letIn'>): Promise<Worker> {
+export function pageWorker(parts: WorkerParts, activities: PageActivities & DoctorChannelActivities & ReportActivities & NeighbourActivities & SilenceActivities & Pick<ControlActivities, 'bar' | 'holdRisky' | 'letIn'>): Promise<Worker> {
   return Worker.create({
     ...common(parts),
     taskQueue: queues.pages,

@@ -7,6 +7,7 @@ import { neighbourActivities } from '../activities/neighbours.js';
 import { openingActivities } from '../activities/opening.js';
 import { type PageMetrics, pageActivities } from '../activities/pages.js';
 import { reportActivities } from '../activities/reports.js';
+import { silenceActivities } from '../activities/silences.js';
 import { logChannel } from '../channels/log.js';
 import { runbooks } from '../catalogue.js';
 import type { Config } from '../config.js';
@@ -70,7 +71,7 @@ export async function workersOf(role: WorkerRole, { config, logger, metrics }: R
     const { bar, holdRisky, letIn } = control;
     return Promise.all([
       workflowBundle('incidents', failures).then((bundle) => incidentWorker(worker, bundle, neighbours)),
-      pageWorker(worker, { ...pages, ...doctorChannelActivities(parts), ...reports, ...neighbours, bar, holdRisky, letIn }),
+      pageWorker(worker, { ...pages, ...doctorChannelActivities(parts), ...reports, ...neighbours, ...silenceActivities({ client, config, runbooks }), bar, holdRisky, letIn }),
     ]);
   }
   if (role === 'runs') return [await runWorker(worker, await workflowBundle('runs', failures), { ...control, ...openingActivities({ client, config, runbooks }) })];

@@ -1,6 +1,6 @@
 /** Task queues and ids that more than one program needs to know. */
 export const queues = {
-  /** Workflows `incident`, `lock`, `undo` and `mode`. */
+  /** Workflows `incident`, `lock`, `undo`, `mode`, `silences` and `patrol`. */
   incidents: 'incidents',
   /** Activities that tell people and write reports. */
   pages: 'pages',
@@ -23,3 +23,6 @@ export const blockId = (host: string, address: string): string => `block/${host}
 
 /** The workflow whose memo holds the modes. */
 export const modeId = 'mode';
+
+/** The workflow that keeps silences and what they hold. */
+export const silencesId = 'silences';

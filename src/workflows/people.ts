@@ -20,7 +20,7 @@ export function readRequest(memory: IncidentMemory, kind: ActionKind, input: unk
   const signed = input as Partial<SignedAction> | undefined;
   if (signed && typeof signed === 'object' && typeof signed.signature === 'string' && signed.action?.kind === kind) {
     const whole = signed as SignedAction;
-    if (whole.incidentId === memory.start.id && whole.action.kind !== 'mode' && verified(whole, memory.start.publicKeys)) {
+    if (whole.incidentId === memory.start.id && whole.action.kind !== 'mode' && whole.action.kind !== 'silence' && whole.action.kind !== 'expire silence' && verified(whole, memory.start.publicKeys)) {
       return { id: whole.id, actor: { kind: 'person', person: whole.person, via: whole.via }, action: whole.action };
     }
   }

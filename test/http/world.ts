@@ -11,6 +11,7 @@ import type { Doctor } from '../../src/doctor/examine.js';
 import { buildServer } from '../../src/http/build-server.js';
 import { ApiError } from '../../src/http/errors.js';
 import type { Acting, Incidents, Reports } from '../../src/http/incidents.js';
+import type { Silences } from '../../src/http/temporal-silences.js';
 import { standardRoles } from '../../src/roster/roster.js';
 import { createMetrics } from '../../src/metrics.js';
 import { inventory, runbooks } from '../alerts/world.js';
@@ -60,6 +61,12 @@ const notAsked: Doctor['examine'] = async () => {
   throw new ApiError('temporal_unreachable', 'there is no doctor here');
 };
 
+const noSilences: Silences = {
+  list: async () => [],
+  add: async () => Promise.reject(new ApiError('no_worker', 'there is no worker here')),
+  expire: async () => Promise.reject(new ApiError('unknown_silence', 'there is no such silence')),
+};
+
 async function* noReports(): ReturnType<Reports['since']> {}
 
 interface Wishes {
@@ -70,13 +77,14 @@ interface Wishes {
   channels?: Partial<Config['channels']>;
   contacts?: Config['people'][string]['contacts'];
   examination?: Doctor['examine'];
+  silences?: Silences;
 }
 
 /** The real server on a free port of the loopback. `log` holds the lines it wrote. */
 export async function served(
   incidents: Incidents,
   http: { bodyLimit?: number; requestsPerMinute?: number } = {},
-  { since = noReports, keys = [], linkKeys = [], sources = {}, channels = {}, contacts = [], examination = notAsked }: Wishes = {},
+  { since = noReports, keys = [], linkKeys = [], sources = {}, channels = {}, contacts = [], examination = notAsked, silences = noSilences }: Wishes = {},
 ) {
   const log: string[] = [];
   const app: FastifyInstance = await buildServer({
@@ -92,6 +100,7 @@ export async function served(
     },
     runbooks: runbooks.map((runbook) => ({ ...runbook, diagnose: [], resolve: [] })),
     incidents,
+    silences,
     doctor: { examine: examination },
     reports: { read: async (id, format) => (id === '018f3c5e-0000-7000-8000-000000000001' ? (format === 'md' ? '# Report' : '{"v":1}') : undefined), since },
     metrics: createMetrics(),

@@ -14,6 +14,7 @@ import { controlActivities } from '../../src/activities/control.js';
 import { doctorChannelActivities } from '../../src/activities/doctor-channels.js';
 import { neighbourActivities } from '../../src/activities/neighbours.js';
 import { pageActivities } from '../../src/activities/pages.js';
+import { silenceActivities } from '../../src/activities/silences.js';
 import type { Channel, Message } from '../../src/channels/channel.js';
 import type { PersonAction, SignedAction } from '../../src/domain/action.js';
 import type { Alert } from '../../src/domain/alert.js';
@@ -175,6 +176,11 @@ export async function openWorld({ bundles = testBundles, realTime = false }: Wor
           return { file: `${view.incident.id}.md` };
         },
         ...neighbours,
+        ...silenceActivities({
+          client,
+          config: { times: standardTimes, automation: {}, links: { console: 'http://console', temporalUi: 'http://ui', keys: [], validFor: 1 }, temporal: { address: '', namespace: 'default', connection: () => ({}) } },
+          runbooks: [practiceRunbook],
+        }),
         bar: control.bar,
         holdRisky: control.holdRisky,
         letIn: control.letIn,
