@@ -103,6 +103,11 @@ function fresh({ ladder, times }: LadderPolicy, zeroAt: number, cycle: number): 
   return { zeroAt, cycle, levels, lastResort: { base: (bases.at(-1) ?? zeroAt) + times.lastResortAfter, cycle } };
 }
 
+/** Reopened while it flaps: as if it had stayed open. What fell due while it was closed goes out once; a snooze is over. */
+export function resume(policy: LadderPolicy, { closed: _, hold: __, snoozedUntil: ___, ...state }: LadderState, now: number): LadderState {
+  return lapseAcknowledgement(policy, { ...state, releasedAt: now }, now);
+}
+
 /**
  * The next due moment: with `at <= now` it is to be paged now, else it is a timer's end and its name. Undefined while the
  * ladder is closed, held or snoozed, and only then.

@@ -1,8 +1,8 @@
-import { proxyActivities } from '@temporalio/workflow';
+import { patched, proxyActivities } from '@temporalio/workflow';
 import { type Actor, actorName } from '../domain/actor.js';
 import type { Alert } from '../domain/alert.js';
 import type { IncidentView } from '../domain/incident.js';
-import { hold, restart } from '../domain/ladder.js';
+import { hold, restart, resume } from '../domain/ladder.js';
 import type { ControlActivities } from '../activities/control.js';
 import type { ReportActivities } from '../activities/reports.js';
 import { letSymptomsGo } from './attaching.js';
@@ -74,7 +74,26 @@ export function storeReport(books: Books): void {
   });
 }
 
-/** A re-alert within the hour: the same incident with its used-up limits, a new time zero, and level 1 first. */
+/** Reopened this often within the time that a closed incident stays, it flaps. */
+const reopeningsOfFlapping = 3;
+
+/** Notes a reopening. True if it is one of a flapping problem that has been paged as such: then nobody is paged anew. */
+function flapsOn({ memory }: Books, now: number): boolean {
+  const recent = [...(memory.reopenedAt ?? []), now].filter((at) => at > now - memory.start.times.closedStays);
+  memory.reopenedAt = recent;
+  // Asked only here, so that no incident without so many reopenings has the mark in its history.
+  const flaps = recent.length >= reopeningsOfFlapping && patched('flapping');
+  const known = memory.flapping === true;
+  if (flaps) memory.flapping = true;
+  else delete memory.flapping;
+  if (flaps && !known) note(memory, entry(now, byIncident, 'state', `flapping: reopened ${recent.length} times within the hour. It is paged once more; from now on a reopening goes on with the ladder instead of beginning it again`));
+  return flaps && known;
+}
+
+/**
+ * A re-alert within the hour: the same incident with its used-up limits, a new time zero, and level 1 first. One that flaps
+ * goes on with its ladder as if it had stayed open: what is unresolved still escalates, and who has acknowledged is left alone.
+ */
 export function reopen(books: Books, alert: Alert): void {
   const { memory } = books;
   delete memory.closed;
@@ -85,10 +104,11 @@ export function reopen(books: Books, alert: Alert): void {
   delete memory.attachedTo;
   memory.looksForSymptoms = twoLooks();
   memory.state = 'open';
-  memory.ladder = restart(memory.policy, memory.ladder, alert.acceptedAt);
+  const goesOn = flapsOn(books, alert.acceptedAt);
+  memory.ladder = goesOn ? resume(memory.policy, memory.ladder, alert.acceptedAt) : restart(memory.policy, memory.ladder, alert.acceptedAt);
   memory.acknowledgedOnce = false;
   memory.wanted = memory.runsWithActs < runsWithActsAtMost ? 'full' : 'check';
-  note(memory, entry(alert.acceptedAt, byIntake, 'state', `reopened by an alert from ${alert.source}: ${alert.title}`));
+  note(memory, entry(alert.acceptedAt, byIntake, 'state', `reopened by an alert from ${alert.source}: ${alert.title}${goesOn ? ' (it flaps: the ladder goes on)' : ''}`));
   books.aside(() => locks.letIn({ environment: memory.start.place.environment, incidentId: memory.start.id }));
 }
 

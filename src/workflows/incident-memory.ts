@@ -49,6 +49,10 @@ export interface IncidentMemory {
   watchAfterUndos?: number;
   mitigatedSince?: number;
   remindedAt?: number;
+  /** When it was reopened in the last hour. */
+  reopenedAt?: number[];
+  /** It has been reopened so often that the ladder goes on instead of beginning again. */
+  flapping?: true;
   /** A close that waits for its run to stop. */
   closing?: { as: NonNullable<IncidentView['closedAs']>; reason: string; by: Actor; waitUntil: number };
   closed?: { at: number; as: NonNullable<IncidentView['closedAs']>; reason: string };

@@ -203,6 +203,37 @@ describe('closing', () => {
   });
 });
 
+describe('flapping', () => {
+  it('is recognised at the third reopening in an hour: paged as such, and from then on the ladder goes on', async () => {
+    const host = hostNeeding();
+    host.verdict = over;
+    const incident = await world.open({ activities: host.activities });
+    const recover = async (): Promise<void> => {
+      await incident.until(({ state }) => state === 'watching', 'the watch');
+      await incident.pass(11);
+      await incident.until(({ state }) => state === 'closed', 'the close');
+    };
+    const reopen = async (): Promise<string[]> => {
+      const before = incident.paged().length;
+      await incident.alert();
+      await incident.until(({ state }) => state === 'watching', 'the watch of the reopened incident');
+      return incident.paged().slice(before).map((page) => page.split(' @')[0] ?? '').toSorted();
+    };
+    for (const cycle of [1, 2, 3]) {
+      await recover();
+      expect(await reopen()).toEqual([`1/${cycle}.0 infra`, `1/${cycle}.0 ops-primary`]);
+    }
+    expect(await incident.story('state')).toContainEqual(expect.stringMatching(/flapping: reopened 3 times within the hour/));
+    await incident.act({ kind: 'acknowledge' });
+    await recover();
+    expect(await reopen()).toEqual([]);
+    expect(await incident.story('state')).toContainEqual(expect.stringMatching(/reopened by .*it flaps: the ladder goes on/));
+    // What is not resolved for good still escalates, at the times of the last beginning.
+    await recover();
+    expect(await reopen()).toEqual(['2/3.0 engineering-manager']);
+  });
+});
+
 /** Of its latest execution. */
 async function eventsOf(incident: TestIncident): Promise<number> {
   return (await incident.handle.describe()).historyLength;
