@@ -67,6 +67,8 @@ export interface Config {
   encryption: ParsedSections['encryption'];
   links: ParsedSections['links'];
   log: ParsedSections['log'];
+  /** Whether the environment says where traces go: OpenTelemetry's own names, which its SDK reads. */
+  traces: boolean;
 }
 
 /**
@@ -94,7 +96,7 @@ export function loadConfig({
   problems.push(...referenceProblems(raw, parsed as Partial<ParsedSections>, catalogue));
   const temporal = temporalOf(parsed.temporal as ParsedSections['temporal'] | undefined, env, problems);
   if (problems.length > 0 || !temporal) throw new ConfigError(path, problems);
-  return assembled(parsed as ParsedSections, temporal, dirname(path));
+  return { ...assembled(parsed as ParsedSections, temporal, dirname(path)), traces: tracesWanted(env) };
 }
 
 function readDocument(path: string): Record<string, unknown> {
@@ -148,7 +150,11 @@ function temporalOf(section: ParsedSections['temporal'] | undefined, env: Enviro
   }
 }
 
-function assembled(parsed: ParsedSections, temporal: Config['temporal'], folder: string): Config {
+function tracesWanted(env: Environment): boolean {
+  return Boolean(env['OTEL_EXPORTER_OTLP_ENDPOINT'] || env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT']) && env['OTEL_SDK_DISABLED']?.toLowerCase() !== 'true';
+}
+
+function assembled(parsed: ParsedSections, temporal: Config['temporal'], folder: string): Omit<Config, 'traces'> {
   const { scale, ...given } = parsed.times;
   return {
     environments: mapped(parsed.environments, (name, { domains, ...environment }) => ({

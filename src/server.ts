@@ -3,14 +3,16 @@ import { automationNames, plainRunbook } from './catalogue/plain.js';
 import { ConfigError, loadConfig } from './config.js';
 import { serve } from './http/serve.js';
 import { createLogger } from './log.js';
+import { openTraces } from './telemetry/traces.js';
 
 async function main(): Promise<void> {
   const config = loadConfig({ catalogue: automationNames(runbooks) });
   const logger = createLogger(config);
-  const server = await serve({ config, runbooks: runbooks.map(plainRunbook), logger });
+  const traces = await openTraces(config.traces, logger);
+  const server = await serve({ config, runbooks: runbooks.map(plainRunbook), logger, traces });
   const stop = (signal: string): void => {
     logger.info({ signal }, 'closing');
-    server.close().catch((error: unknown) => {
+    server.close().then(() => traces.close()).catch((error: unknown) => {
       logger.error({ err: error }, 'could not close');
       process.exitCode = 1;
     });

@@ -3,6 +3,7 @@ import { Runtime } from '@temporalio/worker';
 import { ConfigError, loadConfig } from './config.js';
 import { createLogger } from './log.js';
 import { createMetrics } from './metrics.js';
+import { openTraces } from './telemetry/traces.js';
 import { UsageError } from './usage-error.js';
 import { connect, TemporalUnreachable, workersOf } from './workers/of-role.js';
 import { rolesFrom } from './workers/roles.js';
@@ -32,7 +33,8 @@ async function main(args: string[]): Promise<void> {
     telemetryOptions: { logging: { forward: {}, filter: 'WARN' } },
   });
   const metrics = createMetrics();
-  const connections = await connect(config);
+  const traces = await openTraces(config.traces, logger);
+  const connections = await connect(config, traces);
   try {
     const workers = (await Promise.all(roles.map((role) => workersOf(role, { config, logger, metrics: metrics.pages }, connections)))).flat();
     const scrape = await serveMetrics(metrics.registry, process.env['RESPONDER_METRICS_PORT'], process.env['RESPONDER_METRICS_HOST'] || '127.0.0.1');
@@ -41,6 +43,7 @@ async function main(args: string[]): Promise<void> {
     scrape?.close();
   } finally {
     await connections.close();
+    await traces.close();
   }
 }
 

@@ -18,6 +18,7 @@ import { routeRoutes } from './route-routes.js';
 import { silenceRoutes } from './silence-routes.js';
 import { slackRoutes } from './slack-routes.js';
 import { doors } from './tokens.js';
+import { traceRequests } from './traced-requests.js';
 import { trialRoutes } from './trial-routes.js';
 import { twilioRoutes } from './twilio-routes.js';
 
@@ -42,6 +43,8 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     const route = request.routeOptions.url ?? 'none';
     metrics.requests.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1_000);
   });
+
+  traceRequests(app);
 
   await app.register(helmet);
   await app.register(rateLimit, {

@@ -9,6 +9,7 @@ import { doctorOf } from '../doctor/examine.js';
 import { createMetrics } from '../metrics.js';
 import { buildServer } from './build-server.js';
 import { fetchText } from './fetch-text.js';
+import type { Traces } from '../telemetry/traces.js';
 import { lazyConnection } from '../lazy-connection.js';
 import { dataConverterOf } from '../payloads/encryption.js';
 import type { Reports } from './incidents.js';
@@ -36,15 +37,17 @@ export async function serve({
   config,
   runbooks,
   logger,
+  traces,
 }: {
   config: Config;
   runbooks: readonly PlainRunbook[];
   logger: Logger;
+  traces: Pick<Traces, 'client'>;
 }): Promise<Serving> {
   const seed = await signingSeed(config);
   const temporal = lazyConnection(config.temporal.connection());
   const dataConverter = dataConverterOf(config.encryption.keys);
-  const client = new Client({ connection: temporal.connection, namespace: config.temporal.namespace, ...(dataConverter && { dataConverter }) });
+  const client = new Client({ connection: temporal.connection, namespace: config.temporal.namespace, interceptors: traces.client, ...(dataConverter && { dataConverter }) });
   const folder = reportsFolder(config);
   const reports: Reports = { read: (id, format) => readReport(folder, id, format), since: (moment) => reportsSince(folder, moment) };
   const { keeper, silences } = temporalSilences({ client, seed });

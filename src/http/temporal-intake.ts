@@ -8,6 +8,8 @@ import { fingerprint } from '../domain/alert.js';
 import { incidentWorkflowId } from '../domain/identity.js';
 import type { IncidentStart } from '../domain/messages.js';
 import { searchAttributes } from '../domain/search-attributes.js';
+import { subject } from '../domain/trace-names.js';
+import { inSpan } from '../telemetry/spans.js';
 import { queues } from '../workflows/names.js';
 import type { AcceptedAlert, Incidents } from './incidents.js';
 import { OutOfTime, outOfTimeIs, unreachable, within } from './temporal-calls.js';
@@ -27,7 +29,14 @@ export interface IntakeParts {
 
 /** Accepts alerts by signalWithStart, which is durable and needs no worker. */
 export function temporalIntake({ client, config, publicKeys, deadlines, recent }: IntakeParts): Pick<Incidents, 'accept'> {
-  async function accept({ alert, place, runbook, ladder }: RoutedAlert): Promise<AcceptedAlert> {
+  const accept = (routed: RoutedAlert): Promise<AcceptedAlert> =>
+    inSpan('accept alert', { [subject.runbook]: routed.alert.runbook }, async (span) => {
+      const accepted = await handOver(routed);
+      if (accepted.incidentId !== null) span.setAttribute(subject.incident, accepted.incidentId);
+      return accepted;
+    });
+
+  async function handOver({ alert, place, runbook, ladder }: RoutedAlert): Promise<AcceptedAlert> {
     const workflowId = incidentWorkflowId(alert.runbook, alert.target);
     const accepted = { fingerprint: fingerprint(alert), workflowId };
     if (alert.status === 'resolved') return { ...accepted, ...(await tellResolved(workflowId, alert)) };

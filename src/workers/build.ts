@@ -6,6 +6,7 @@ import type { OpeningActivities } from '../activities/opening.js';
 import type { PageActivities } from '../activities/pages.js';
 import type { SilenceActivities } from '../activities/silences.js';
 import type { ReportActivities } from '../activities/reports.js';
+import type { Traces } from '../telemetry/traces.js';
 import { queues } from '../workflows/names.js';
 import { heartbeating } from './heartbeat.js';
 
@@ -15,13 +16,19 @@ export interface WorkerParts {
   namespace: string;
   /** How payloads are written; the SDK's own way without it. */
   dataConverter?: WorkerOptions['dataConverter'];
+  /** Where spans go; nothing is traced without it. */
+  traces?: Pick<Traces, 'activity' | 'sinks'>;
 }
 
 /** Longer than the longest step that must not be cut off; compose and systemd wait longer still. */
 const shutdownGraceTime = '2 minutes';
 
-function common({ connection, namespace, dataConverter }: WorkerParts): Pick<WorkerOptions, 'connection' | 'namespace' | 'dataConverter' | 'shutdownGraceTime' | 'interceptors'> {
-  return { connection, namespace, ...(dataConverter && { dataConverter }), shutdownGraceTime, interceptors: { activity: [heartbeating] } };
+function common({ connection, namespace, dataConverter, traces }: WorkerParts): Pick<WorkerOptions, 'connection' | 'namespace' | 'dataConverter' | 'shutdownGraceTime' | 'interceptors' | 'sinks'> {
+  return {
+    connection, namespace, ...(dataConverter && { dataConverter }), shutdownGraceTime,
+    interceptors: { activity: [...(traces?.activity ?? []), heartbeating] },
+    ...(traces && { sinks: traces.sinks }),
+  };
 }
 
 /** Incidents, locks, undos and modes: small, and first in line for the machine. */

@@ -50,7 +50,7 @@ export function bundleOf(name: BundleName, failures: FailureMessages): Promise<s
 export async function bundle(workflowsPath: string, guarded: boolean, { failures = 'plain', interceptors = [] }: { failures?: FailureMessages; interceptors?: string[] } = {}): Promise<string> {
   const { code } = await bundleWorkflowCode({
     workflowsPath,
-    workflowInterceptorModules: [...(guarded ? [join(here, '..', 'workflows', `interceptors${extension}`)] : []), ...interceptors],
+    workflowInterceptorModules: [join(here, '..', 'workflows', `tracing${extension}`), ...(guarded ? [join(here, '..', 'workflows', `interceptors${extension}`)] : []), ...interceptors],
     ...(failures === 'encoded' && { failureConverterPath: encodedFailures }),
     logger: quiet,
     webpackConfigHook: (config) => ({
@@ -66,7 +66,7 @@ const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
 async function fingerprintOfSources(): Promise<string> {
   const hash = createHash('sha256');
   for (const folder of [join(here, '..', 'workflows'), join(here, '..', 'domain')]) {
-    const files = (await readdir(folder)).filter((file) => /\.[jt]s$/.test(file)).sort();
+    const files = (await readdir(folder)).filter((file) => /\.c?[jt]s$/.test(file)).sort();
     for (const file of files) hash.update(file).update(await readFile(join(folder, file)));
   }
   hash.update(await readFile(join(project, 'package-lock.json')));

@@ -15,6 +15,7 @@ import { holders } from '../roster/roster.js';
 import { lazyConnection } from '../lazy-connection.js';
 import { dataConverterOf } from '../payloads/encryption.js';
 import { reportsFolder } from '../http/serve.js';
+import type { Traces } from '../telemetry/traces.js';
 import { workflowBundle } from './bundle.js';
 import { channelsOf, linkMakingOf } from './channels.js';
 import { hostWorker, incidentWorker, pageWorker, runWorker, type WorkerParts } from './build.js';
@@ -39,8 +40,8 @@ export class TemporalUnreachable extends Error {
   override readonly name = 'TemporalUnreachable';
 }
 
-/** Connects to Temporal as the config says. Throws `TemporalUnreachable`. */
-export async function connect(config: Config): Promise<Connections> {
+/** Connects to Temporal as the config says; what goes through is traced by `traces`. Throws `TemporalUnreachable`. */
+export async function connect(config: Config, traces: Traces): Promise<Connections> {
   const { namespace, address } = config.temporal;
   const native = await NativeConnection.connect(config.temporal.connection()).catch((error: unknown) => {
     if (!(error instanceof TransportError)) throw error;
@@ -50,8 +51,8 @@ export async function connect(config: Config): Promise<Connections> {
   const { connection, close } = lazyConnection(config.temporal.connection());
   const dataConverter = dataConverterOf(config.encryption.keys);
   return {
-    worker: { connection: native, namespace, ...(dataConverter && { dataConverter }) },
-    client: new Client({ connection, namespace, ...(dataConverter && { dataConverter }) }),
+    worker: { connection: native, namespace, traces, ...(dataConverter && { dataConverter }) },
+    client: new Client({ connection, namespace, interceptors: traces.client, ...(dataConverter && { dataConverter }) }),
     async close() {
       await close();
       await native.close();
