@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
-import type { PageMetrics } from './activities/pages.js';
+import type { PageMetrics } from './activities/pager.js';
 
 /** What Prometheus can read of this process, at GET /metrics. Each call makes a registry of its own. */
 export function createMetrics() {

@@ -5,22 +5,21 @@ import { controlActivities } from '../activities/control.js';
 import { doctorChannelActivities } from '../activities/doctor-channels.js';
 import { neighbourActivities } from '../activities/neighbours.js';
 import { openingActivities } from '../activities/opening.js';
-import { type PageMetrics, pageActivities } from '../activities/pages.js';
+import type { PageMetrics } from '../activities/pager.js';
+import { pageActivities } from '../activities/pages.js';
 import { reportActivities } from '../activities/reports.js';
 import { silenceActivities } from '../activities/silences.js';
-import { logChannel } from '../channels/log.js';
 import { runbooks } from '../catalogue.js';
 import type { Config } from '../config.js';
-import { holders } from '../roster/roster.js';
 import { lazyConnection } from '../lazy-connection.js';
 import { dataConverterOf } from '../payloads/encryption.js';
 import { reportsFolder } from '../http/serve.js';
 import type { Traces } from '../telemetry/traces.js';
 import { workflowBundle } from './bundle.js';
-import { channelsOf, linkMakingOf } from './channels.js';
 import { hostWorker, incidentWorker, pageWorker, runWorker, type WorkerParts } from './build.js';
 import { activitiesOfHost } from './host-activities.js';
 import type { WorkerRole } from './roles.js';
+import { waysToTell } from './ways-to-tell.js';
 
 export interface RoleParts {
   config: Config;
@@ -65,7 +64,7 @@ export async function workersOf(role: WorkerRole, { config, logger, metrics }: R
   const control = controlActivities({ client });
   const failures = worker.dataConverter ? 'encoded' : 'plain';
   if (role === 'incidents') {
-    const parts = pageParts(config, logger);
+    const parts = waysToTell(config, logger);
     const pages = pageActivities({ ...parts, metrics });
     const reports = reportActivities({ folder: reportsFolder(config) });
     const neighbours = neighbourActivities({ client });
@@ -77,21 +76,4 @@ export async function workersOf(role: WorkerRole, { config, logger, metrics }: R
   }
   if (role === 'runs') return [await runWorker(worker, await workflowBundle('runs', failures), { ...control, ...openingActivities({ client, config, runbooks }) })];
   return [await hostWorker(worker, role.slice('host:'.length), activitiesOfHost(config))];
-}
-
-function pageParts(config: Config, logger: Logger) {
-  const log = logChannel({ logger });
-  const channels = channelsOf(config);
-  const { lateAfter, minute } = config.times;
-  return {
-    holders: (role: Parameters<typeof holders>[1], at: number) => holders(config.roster, role, at),
-    people: config.people,
-    // A line in the log reaches nobody: it stands in only where there is no other way.
-    channels: channels.length > 0 ? channels : [log],
-    log,
-    links: linkMakingOf(config),
-    lateAfterMs: lateAfter,
-    // With the next try of sendPage's retries, and a send that hangs, the next channel has it within a minute.
-    fallThroughAfterMs: minute * (25 / 60),
-  };
 }

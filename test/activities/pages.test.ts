@@ -8,7 +8,7 @@ import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { findBinary } from '../../sandbox/servers/binaries.js';
 import { pageActivities } from '../../src/activities/pages.js';
-import type { PageMetrics, PageParts } from '../../src/activities/pages.js';
+import type { PageMetrics, PageParts } from '../../src/activities/pager.js';
 import type { Channel, Person } from '../../src/channels/channel.js';
 import { emailChannel } from '../../src/channels/email.js';
 import { logChannel } from '../../src/channels/log.js';
