@@ -19,7 +19,7 @@ fi
 touch .env
 # Begins the names of containers and volumes, whatever this folder is called.
 grep -q '^COMPOSE_PROJECT_NAME=.' .env || echo 'COMPOSE_PROJECT_NAME=authos-responder' >>.env
-for name in TEMPORAL_DB_PASSWORD OPS_PRIMARY_TOKEN OPS_SECONDARY_TOKEN MONITORING_TOKEN PAYLOAD_KEY; do
+for name in TEMPORAL_DB_PASSWORD OPS_PRIMARY_TOKEN OPS_SECONDARY_TOKEN MONITORING_TOKEN PAYLOAD_KEY RESPONDER_LINK_KEY; do
   if ! grep -q "^$name=." .env; then
     printf '%s=%s\n' "$name" "$(fresh 32)" >>.env
     echo ".env: $name made"

@@ -1,5 +1,7 @@
-import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { PageMetrics } from './activities/pager.js';
+import type { ReportMetrics } from './activities/reports.js';
+import { severities } from './domain/severity.js';
 
 /** What Prometheus can read of this process, at GET /metrics. Each call makes a registry of its own. */
 export function createMetrics() {
@@ -20,10 +22,10 @@ export function createMetrics() {
     labelNames: ['kind', 'channel'],
     registers,
   });
-  const pageFailures = new Counter({
-    name: 'responder_page_failures_total',
-    help: 'Sends that failed, by what follows.',
-    labelNames: ['kind', 'channel', 'failure'],
+  const pagesSent = new Counter({
+    name: 'responder_pages_total',
+    help: 'Sends by outcome: accepted, or what follows a failure.',
+    labelNames: ['kind', 'channel', 'outcome'],
     registers,
   });
   const pagesToNobody = new Counter({
@@ -34,16 +36,41 @@ export function createMetrics() {
   });
   const pages: PageMetrics = {
     accepted({ kind, channel, delayMs, repeat }) {
+      pagesSent.inc({ kind, channel, outcome: 'accepted' });
       pageDelay.observe({ kind, channel }, Math.max(0, delayMs) / 1_000);
       if (repeat) pageRepeats.inc({ kind, channel });
     },
-    failed: (page) => pageFailures.inc(page),
+    failed: ({ kind, channel, failure }) => pagesSent.inc({ kind, channel, outcome: failure }),
     nobody: (page) => pagesToNobody.inc(page),
+  };
+
+  // From a minute to a day: people's time, not machines'.
+  const buckets = [60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400];
+  const toAcknowledge = new Histogram({
+    name: 'responder_time_to_acknowledge_seconds',
+    help: 'From the alert to the first acknowledgement, of incidents that closed.',
+    labelNames: ['runbook', 'severity'],
+    buckets,
+    registers,
+  });
+  const toResolve = new Histogram({
+    name: 'responder_time_to_resolve_seconds',
+    help: 'From the alert to the close, by how it closed.',
+    labelNames: ['runbook', 'severity', 'closed_as'],
+    buckets,
+    registers,
+  });
+  const closes: ReportMetrics = {
+    closed({ runbook, severity, closedAs, resolvedAfterMs, acknowledgedAfterMs }) {
+      toResolve.observe({ runbook, severity, closed_as: closedAs }, Math.max(0, resolvedAfterMs) / 1_000);
+      if (acknowledgedAfterMs !== undefined) toAcknowledge.observe({ runbook, severity }, Math.max(0, acknowledgedAfterMs) / 1_000);
+    },
   };
 
   return {
     registry,
     pages,
+    closes,
     alerts: new Counter({
       name: 'responder_alerts_total',
       help: 'Alerts accepted, by what became of them.',
@@ -79,3 +106,28 @@ export function createMetrics() {
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;
+
+/** What the count of open incidents needs to know of one. */
+interface OpenIncident {
+  severity: string;
+  level: number;
+  state: string;
+}
+
+/** Counts open incidents anew at each scrape. Where Temporal does not answer there is no count: 0 would be a good word. */
+export function countOpenIncidents(registry: Registry, list: () => Promise<readonly OpenIncident[]>): void {
+  new Gauge({
+    name: 'responder_open_incidents',
+    help: 'Open incidents by severity, state and the level that was paged last.',
+    labelNames: ['severity', 'state', 'level'],
+    registers: [registry],
+    async collect() {
+      const open = await list().catch(() => undefined);
+      this.reset();
+      if (open === undefined) return;
+      // So that a quiet night is a 0 and not a gap.
+      for (const severity of severities) this.set({ severity, state: 'open', level: '1' }, 0);
+      for (const { severity, state, level } of open) this.inc({ severity, state, level: `${level}` });
+    },
+  });
+}

@@ -36,7 +36,7 @@ async function main(args: string[]): Promise<void> {
   const traces = await openTraces(config.traces, logger);
   const connections = await connect(config, traces);
   try {
-    const workers = (await Promise.all(roles.map((role) => workersOf(role, { config, logger, metrics: metrics.pages }, connections)))).flat();
+    const workers = (await Promise.all(roles.map((role) => workersOf(role, { config, logger, metrics }, connections)))).flat();
     const scrape = await serveMetrics(metrics.registry, process.env['RESPONDER_METRICS_PORT'], process.env['RESPONDER_METRICS_HOST'] || '127.0.0.1');
     logger.info({ roles }, 'workers run');
     await Promise.all(workers.map((worker) => worker.run()));

@@ -11,8 +11,14 @@ export type ReportActivities = ReturnType<typeof reportActivities>;
 /** The two files of a report, by their endings. */
 export type ReportFormat = 'md' | 'json';
 
+/** What the metrics page shows of closed incidents; called once for each close, never awaited. */
+export interface ReportMetrics {
+  /** Times from the alert on, ms; without an acknowledgement nobody acknowledged it. */
+  closed(incident: { runbook: string; severity: string; closedAs: string; resolvedAfterMs: number; acknowledgedAfterMs?: number }): void;
+}
+
 /** Activities that keep reports in `folder`, outside Temporal's history. The folder is made if it is missing. */
-export function reportActivities({ folder }: { folder: string }) {
+export function reportActivities({ folder, metrics }: { folder: string; metrics?: ReportMetrics }) {
   return {
     /**
      * Writes an incident's report as Markdown and JSON; a reader never sees half of one. Returns the Markdown file's name
@@ -23,13 +29,29 @@ export function reportActivities({ folder }: { folder: string }) {
       const id = view.incident.id.toLowerCase();
       if (!isUuid(id)) throw ApplicationFailure.nonRetryable(notUuid(id), 'BadIncidentId');
       await mkdir(folder, { recursive: true, mode: 0o700 });
+      const before = metrics && (await readReport(folder, id, 'json').catch(() => undefined));
       // The JSON first: where there is a report to read, its data is there too.
       await writeWhole(folder, `${id}.json`, `${JSON.stringify(view, null, 2)}\n`);
       const file = `${id}.md`;
       await writeWhole(folder, file, renderReport(view));
+      if (metrics) countClose(metrics, view, before);
       return { file };
     },
   };
+}
+
+/** A report is written again after each late undo, and by a retry: the close that it had before has been counted. */
+function countClose(metrics: ReportMetrics, { incident, closedAt, closedAs, timeline }: IncidentView, before: string | undefined): void {
+  const stored = before === undefined ? undefined : parsedReport(before);
+  if (closedAt === undefined || closedAs === undefined || (stored && stored !== 'unreadable' && stored.closedAt === closedAt)) return;
+  const acknowledged = timeline.find(({ what }) => what === 'acknowledge');
+  metrics.closed({
+    runbook: incident.runbook,
+    severity: incident.severity,
+    closedAs,
+    resolvedAfterMs: closedAt - incident.openedAt,
+    ...(acknowledged && { acknowledgedAfterMs: acknowledged.at - incident.openedAt }),
+  });
 }
 
 /** A stored report's text; undefined if there is none. Throws a RangeError if `id` is no UUID: it is never used as a path. */

@@ -1,8 +1,10 @@
 import type { FastifyPluginAsync } from 'fastify';
+import { countOpenIncidents } from '../metrics.js';
 import type { ServerParts } from './parts.js';
 
 /** For probes and Prometheus, without a token: /healthz (this process), /readyz (Temporal answers), /metrics. */
 export function healthRoutes({ incidents, metrics }: ServerParts): FastifyPluginAsync {
+  countOpenIncidents(metrics.registry, () => incidents.list({}));
   return async (app) => {
     app.get('/healthz', async () => ({ status: 'ok' }));
     app.get('/readyz', async () => {

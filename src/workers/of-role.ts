@@ -5,13 +5,13 @@ import { controlActivities } from '../activities/control.js';
 import { doctorChannelActivities } from '../activities/doctor-channels.js';
 import { neighbourActivities } from '../activities/neighbours.js';
 import { openingActivities } from '../activities/opening.js';
-import type { PageMetrics } from '../activities/pager.js';
 import { pageActivities } from '../activities/pages.js';
 import { reportActivities } from '../activities/reports.js';
 import { silenceActivities } from '../activities/silences.js';
 import { runbooks } from '../catalogue.js';
 import type { Config } from '../config.js';
 import { lazyConnection } from '../lazy-connection.js';
+import type { Metrics } from '../metrics.js';
 import { dataConverterOf } from '../payloads/encryption.js';
 import { reportsFolder } from '../http/serve.js';
 import type { Traces } from '../telemetry/traces.js';
@@ -24,7 +24,7 @@ import { waysToTell } from './ways-to-tell.js';
 export interface RoleParts {
   config: Config;
   logger: Logger;
-  metrics: PageMetrics;
+  metrics: Pick<Metrics, 'pages' | 'closes'>;
 }
 
 /** The connections of one worker process. */
@@ -65,8 +65,8 @@ export async function workersOf(role: WorkerRole, { config, logger, metrics }: R
   const failures = worker.dataConverter ? 'encoded' : 'plain';
   if (role === 'incidents') {
     const parts = waysToTell(config, logger);
-    const pages = pageActivities({ ...parts, metrics });
-    const reports = reportActivities({ folder: reportsFolder(config) });
+    const pages = pageActivities({ ...parts, metrics: metrics.pages });
+    const reports = reportActivities({ folder: reportsFolder(config), metrics: metrics.closes });
     const neighbours = neighbourActivities({ client });
     const { bar, holdRisky, letIn } = control;
     return Promise.all([

@@ -42,6 +42,19 @@ describe('a stored report', () => {
     expect(await readReport(folder, id, 'md')).toContain('second time');
   });
 
+  it('is counted once for each close, with the time to the first acknowledgement', async () => {
+    const closes: unknown[] = [];
+    const { storeReport } = reportActivities({ folder, metrics: { closed: (close) => closes.push(close) } });
+    const view = incidentView();
+    await storeReport(view);
+    await storeReport({ ...view, undos: [] }); // a late undo
+    const [first] = closes;
+    expect(closes).toEqual([{ runbook: view.incident.runbook, severity: view.incident.severity, closedAs: view.closedAs, resolvedAfterMs: (view.closedAt ?? 0) - view.incident.openedAt, acknowledgedAfterMs: 7 * 60_000 }]);
+    await storeReport({ ...view, closedAt: (view.closedAt ?? 0) + 60_000, timeline: [] }); // reopened, and closed again
+    const { acknowledgedAfterMs: _, ...unanswered } = first as Record<string, number>;
+    expect(closes[1]).toEqual({ ...unanswered, resolvedAfterMs: (unanswered['resolvedAfterMs'] ?? 0) + 60_000 });
+  });
+
   it('is found by its id in either case, and undefined where there is none', async () => {
     await store();
     expect(await readReport(folder, id.toUpperCase(), 'md')).toBe(await readReport(folder, id, 'md'));

@@ -10,7 +10,7 @@ import { type Composition, composition, interpolated, prepared, variablesOf } fr
 import { describeWith } from './programs.js';
 
 const project = fileURLToPath(new URL('../../', import.meta.url));
-const required = ['TEMPORAL_DB_PASSWORD', 'OPS_PRIMARY_TOKEN', 'OPS_SECONDARY_TOKEN', 'MONITORING_TOKEN', 'PAYLOAD_KEY', 'ALERTMANAGER_TOKEN_FILE'];
+const required = ['TEMPORAL_DB_PASSWORD', 'OPS_PRIMARY_TOKEN', 'OPS_SECONDARY_TOKEN', 'MONITORING_TOKEN', 'PAYLOAD_KEY', 'RESPONDER_LINK_KEY', 'ALERTMANAGER_TOKEN_FILE'];
 const ours = ['setup', 'server', 'incidents', 'runs'];
 
 let folder: string;
@@ -121,6 +121,15 @@ describeWith(['prometheus', 'prometheus-alertmanager'], 'Prometheus and Alertman
     expect(config.exitCode, config.all).toBe(0);
     const alertmanager = await said('amtool', ['check-config', 'deploy/alertmanager.yml']);
     expect(alertmanager.exitCode, alertmanager.all).toBe(0);
+  });
+
+  it('take every query of the dashboard', async () => {
+    const { panels } = JSON.parse(await readFile(join(project, 'deploy/grafana/responder.json'), 'utf8')) as { panels: { targets: { expr: string }[] }[] };
+    const rules = panels.flatMap(({ targets }) => targets.map(({ expr }, index) => ({ record: `query_${index}`, expr })));
+    const groups = rules.map((rule, index) => ({ name: `query ${index}`, rules: [rule] }));
+    await writeFile(join(folder, 'queries.yml'), JSON.stringify({ groups }));
+    const { exitCode, all } = await said('promtool', ['check', 'rules', join(folder, 'queries.yml')]);
+    expect(exitCode, all).toBe(0);
   });
 
   it('ring by our rules when they should, and not else', async () => {

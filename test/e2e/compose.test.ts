@@ -6,7 +6,7 @@ import { Client, Connection } from '@temporalio/client';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { type Mailbox, startMailbox } from '../../sandbox/servers/mailbox.js';
+import { type Mail, type Mailbox, startMailbox } from '../../sandbox/servers/mailbox.js';
 import { onPort } from '../../sandbox/servers/ports.js';
 import { type OwnedProcess, plainEnvironment, startOwned } from '../../sandbox/servers/processes.js';
 import { startTemporal, type TemporalServer } from '../../sandbox/servers/temporal.js';
@@ -21,7 +21,7 @@ import { until } from '../support/until.js';
  * PostgreSQL, the sandbox's mailbox for the mail catcher. Addresses and folders of containers become ones of this machine.
  */
 const project = fileURLToPath(new URL('../../', import.meta.url));
-const hosts = Array.from({ length: 18 }, (_, index) => `app-${index + 1}`);
+const hosts = Array.from({ length: 24 }, (_, index) => `app-${index + 1}`);
 
 let folder: string;
 let image: string;
@@ -160,9 +160,26 @@ async function alertOf(host: string): Promise<string> {
   return workflowId;
 }
 
-/** First pages to the Primary about a host. */
-const pagesAbout = (host: string): number =>
-  mailbox.messages.filter(({ subject, to }) => to.includes('ops-primary@authos.test') && subject.endsWith(` on ${host}:/ – Level 1`)).length;
+/** Whether it is the first page to the Primary about a host. */
+const isPageAbout = (host: string, { subject, to }: Mail): boolean => to.includes('ops-primary@authos.test') && subject.endsWith(` on ${host}:/ – Level 1`);
+const pagesAbout = (host: string): number => mailbox.messages.filter((mail) => isPageAbout(host, mail)).length;
+
+/** Waits until the alerts of these hosts are incidents of their own that page, each with a run that goes on. */
+async function nothingIsLost(of: string[], ids: string[]): Promise<void> {
+  expect(new Set(ids).size).toBe(of.length);
+  await until('a page about each host', () => of.every((host) => pagesAbout(host) > 0), patience);
+  const connection = await Connection.connect({ address: temporal.address });
+  try {
+    const client = new Client({ connection, namespace: 'authos-responder' });
+    for (const id of ids) {
+      const { view: { incident } } = (await (await call(`/api/incidents/${encodeURIComponent(id)}`, variables['OPS_PRIMARY_TOKEN'])).json()) as { view: { incident: { id: string } } };
+      // Its first step is on a host without a worker: what shows that the run got that far is the activity that waits for one.
+      await until(`the run of ${id} goes on`, () => client.workflow.getHandle(`${incident.id}/run/1`).describe().then(({ historyLength }) => historyLength > 4, () => false), patience);
+    }
+  } finally {
+    await connection.close();
+  }
+}
 
 describe('the processes of docker-compose.yml', () => {
   it('start in its order and are ready', async () => {
@@ -186,24 +203,34 @@ describe('the processes of docker-compose.yml', () => {
       process.kill(child?.pid ?? 0, 'SIGTERM');
       expect(await child?.exited).toBe('exited with 0');
       await up(name);
-      const ids = await sending;
-      expect(new Set(ids).size).toBe(of.length);
-      await until('a page about each host', () => of.every((host) => pagesAbout(host) > 0), patience);
+      await nothingIsLost(of, await sending);
       expect(of.map((host) => [host, pagesAbout(host)])).toEqual(of.map((host) => [host, 1]));
-
-      const connection = await Connection.connect({ address: temporal.address });
-      try {
-        const client = new Client({ connection, namespace: 'authos-responder' });
-        for (const id of ids) {
-          const { view: { incident } } = (await (await call(`/api/incidents/${encodeURIComponent(id)}`, variables['OPS_PRIMARY_TOKEN'])).json()) as { view: { incident: { id: string } } };
-          // Its first step is on a host without a worker: what shows that the run got that far is the activity that waits for one.
-          await until(`the run of ${id} goes on`, () => client.workflow.getHandle(`${incident.id}/run/1`).describe().then(({ historyLength }) => historyLength > 4, () => false), patience);
-        }
-      } finally {
-        await connection.close();
-      }
     },
   );
+
+  it('lose no alert, page or run when Temporal is stopped and started under load', async () => {
+    const of = hosts.slice(18);
+    const sending = (async () => {
+      const ids: string[] = [];
+      for (const host of of) ids.push(await alertOf(host));
+      return ids;
+    })();
+    await until('the first page', () => pagesAbout(of[0] ?? '') > 0, patience);
+    await temporal.stop();
+    temporal = await startTemporal({ folder: join(folder, 'temporal'), database: 'file', port: Number(temporal.address.split(':')[1]) });
+    await nothingIsLost(of, await sending);
+    // A page that was on its way when Temporal went is sent again, as the same mail.
+    const mails = (host: string): Set<unknown> => new Set(mailbox.messages.filter((mail) => isPageAbout(host, mail)).map(({ messageId }) => messageId));
+    expect(of.map((host) => [host, mails(host).size])).toEqual(of.map((host) => [host, 1]));
+  });
+
+  it('bring links in their pages, which open for whoever has the page', async () => {
+    const page = mailbox.messages.find((mail) => isPageAbout(hosts[0] ?? '', mail));
+    const link = /http:\/\/127\.0\.0\.1:8080(\/links\/\S+)/.exec(page?.text ?? '')?.[1] ?? '';
+    const behind = await call(link, undefined);
+    expect(behind.status).toBe(200);
+    expect(await behind.text()).toContain('Acknowledge');
+  });
 
   it('leave nothing of an alert, an address or a message readable in the database of Temporal', async () => {
     const database = join(folder, 'temporal');

@@ -65,7 +65,7 @@ http: { port: 0 }`,
   traces = await openTraces(config.traces, logger);
   server = await serve({ config, runbooks: runbooks.map(plainRunbook), logger, traces });
   connections = await connect(config, traces);
-  const parts = { config, logger, metrics: createMetrics().pages };
+  const parts = { config, logger, metrics: createMetrics() };
   workers = (await Promise.all((['incidents', 'runs', 'host:app-1'] as const).map((role) => workersOf(role, parts, connections)))).flat();
   ended = Promise.all(workers.map((worker) => worker.run()));
 });
