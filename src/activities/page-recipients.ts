@@ -1,5 +1,6 @@
+import { duration, utc } from '../channels/moment.js';
 import type { PagePart } from '../domain/ladder.js';
-import type { PageRequest } from '../domain/page.js';
+import type { PageRequest, Waited } from '../domain/page.js';
 import type { Role } from '../domain/runbook.js';
 
 /** One person who is to hear of a request, once, with the key that stays the same for every attempt. */
@@ -72,13 +73,15 @@ export async function recipientsOf(request: PageRequest, sources: RecipientSourc
     problems.add('NOBODY was told: no role of this page, and no Escalation contact, has a person with an address; it is only in the log');
     add(nobody, 'the reader of this log, since no person could be found', request.kind === 'page' ? request.due.parts.toSorted((a, b) => rank(b) - rank(a))[0] : undefined);
   }
+  const waited = request.kind === 'page' ? request.waited : undefined;
+  const after = waited?.after;
   const recipients = [...reached].map(([person, { labels, parts }]): Recipient => {
     const [part] = parts;
     const levels = new Set(parts.map(({ level }) => level));
     return {
       person,
-      key: `${request.incident.id}/${subjectOf(request, part)}/${person}`,
-      why: labels.join(', '),
+      key: `${request.incident.id}/${subjectOf(request, part)}/${person}${after === undefined ? '' : `/after-${after / 1_000}s`}`,
+      why: [...labels, ...(waited ? [waitedInWords(waited)] : [])].join(', '),
       ...(part === undefined ? {} : { part }),
       escalatedToYou: levels.size > 1,
     };
@@ -110,6 +113,10 @@ function subjectOf(request: PageRequest, part: PagePart | undefined): string {
     case 'notice':
       return request.subject;
   }
+}
+
+function waitedInWords({ after, until }: Waited): string {
+  return after === undefined ? `held until ${utc(until)} for your quiet hours` : `not acknowledged for ${duration(after)}`;
 }
 
 function rank({ level }: PagePart): number {

@@ -2,12 +2,14 @@ import { MayHaveArrived, NextChannel, TryLater } from '../channels/channel.js';
 import type { Channel, Message, Person } from '../channels/channel.js';
 import { oneLine } from '../channels/outsider-text.js';
 import { pageText } from '../channels/page-text.js';
-import type { PageRequest, PageResult } from '../domain/page.js';
+import type { Delivery, Later, PageRequest, PageResult } from '../domain/page.js';
 import { standardTimes } from '../domain/times.js';
 import { answersTo, linksFor } from './page-links.js';
 import type { LinkMaking } from './page-links.js';
 import { nobody, recipientsOf } from './page-recipients.js';
 import type { Holders, Recipient } from './page-recipients.js';
+
+import { quietUntil } from '../roster/quiet-hours.js';
 import { waysTo } from './ways.js';
 import type { Way } from './ways.js';
 
@@ -54,7 +56,7 @@ interface Copy {
   failures: Record<string, string>;
   /** Moments (ms since the epoch) before which ways want no other try. */
   notBefore?: Record<string, number>;
-  delivery?: PageResult['deliveries'][number];
+  delivery?: Delivery;
 }
 
 /** What attempts know of each other. Plain JSON. */
@@ -66,6 +68,8 @@ export interface Memory {
 
 /** One try at a request. */
 export interface PageAttempt {
+  /** When the request was first made, ms since the epoch; the same for each of its attempts. */
+  askedAt: number;
   /** Earlier tries of which nothing is known: each way may have been used by them. */
   forgotten: number;
   /** Called whenever the memory has changed, and every second, so that it outlives this process. */
@@ -96,13 +100,19 @@ export function pager(parts: PageParts) {
       remember();
       throw error;
     });
-    const recipients = all.filter(({ person }) => request.only?.some((missing) => missing.person === person) ?? true);
+    const wanted = all.filter(({ person }) => request.only?.some((missing) => missing.person === person) ?? true);
+    // By the moment at which it was asked for, so that each attempt finds the same ones asleep.
+    const asleep = wanted.flatMap(({ person }): { person: string; until: number }[] => {
+      const until = quietFor(request, person, given.askedAt);
+      return until === undefined ? [] : [{ person, until }];
+    });
+    const recipients = wanted.filter(({ person }) => !asleep.some((one) => one.person === person));
     if (recipients.some(({ person }) => person === nobody)) metrics?.nobody({ kind: request.kind });
     const sends = recipients.flatMap((recipient) => {
       const before = request.only?.find(({ person }) => person === recipient.person)?.mayHaveArrived ? 1 : 0;
       const copy = (memory.copies[recipient.key] ??= newCopy(recipient, before + forgotten));
       if (copy.delivery !== undefined) return [];
-      const ways = waysOf(recipient.person).map((way) => ({ ...way, repeat: copy.lost || copy.unanswered.includes(way.name) }));
+      const ways = waysFor(request, recipient.person).map((way) => ({ ...way, repeat: copy.lost || copy.unanswered.includes(way.name) }));
       // Until this attempt says otherwise, each way may have been used: what is remembered may be held back for a while.
       copy.unanswered = ways.map(({ name }) => name);
       copy.lost = false;
@@ -122,6 +132,7 @@ export function pager(parts: PageParts) {
     return {
       deliveries,
       missing: missing.map(({ person, key }) => ({ person, mayHaveArrived: (memory.copies[key]?.unanswered.length ?? 0) > 0 })),
+      ...laterOf(request, asleep, deliveries),
       problems: [...problems, ...Object.values(memory.copies).flatMap(troubleOf)],
       inWords: missing.map(({ person, key }) => `${person} (${failuresOf(memory.copies[key]).join('; ')})`),
     };
@@ -132,7 +143,7 @@ export function pager(parts: PageParts) {
     { recipient, copy, ways }: { recipient: Recipient; copy: Copy; ways: (Way & { repeat: boolean })[] },
     attempt: PageAttempt,
   ): Promise<void> {
-    const dueAt = request.kind === 'page' ? request.due.dueAt : request.dueAt;
+    const dueAt = request.kind === 'page' ? (request.waited?.until ?? request.due.dueAt) : request.dueAt;
     const unanswered = new Set(ways.filter(({ repeat }) => repeat).map(({ name }) => name));
     for (const { name, channel, address, repeat } of ways) {
       if (attempt.signal.aborted) break;
@@ -202,8 +213,33 @@ export function pager(parts: PageParts) {
   }
 
   function waysOf(id: string): Way[] {
-    if (id === nobody) return [{ name: log.name, channel: log, address: nobody }];
+    if (id === nobody) return [{ name: log.name, channel: log, address: nobody, afterMs: 0 }];
     return waysTo(Object.hasOwn(people, id) ? people[id] : undefined, channels);
+  }
+
+  /** A copy for contacts with a delay goes by none that is due before them. */
+  function waysFor(request: PageRequest, id: string): Way[] {
+    const all = waysOf(id);
+    const after = request.kind === 'page' ? (request.waited?.after ?? 0) : 0;
+    const own = all.filter(({ afterMs }) => afterMs >= after);
+    return own.length > 0 ? own : all;
+  }
+
+  /** Until when (ms since the epoch) somebody is to be left in peace; only by what is Medium, and wants something of them. */
+  function quietFor(request: PageRequest, id: string, at: number): number | undefined {
+    const quiet = Object.hasOwn(people, id) ? people[id]?.quietHours : undefined;
+    return quiet && request.incident.severity === 'Medium' && request.kind !== 'notice' ? quietUntil(quiet, at) : undefined;
+  }
+
+  function laterOf(request: PageRequest, asleep: { person: string; until: number }[], deliveries: Delivery[]): { later?: Later[] } {
+    const delayed = deliveries.flatMap(({ person, channel }): Later[] => {
+      if (request.kind !== 'page' || request.waited?.after !== undefined) return [];
+      const ways = waysOf(person);
+      const used = ways.find(({ name }) => name === channel)?.afterMs ?? 0;
+      return [...new Set(ways.map(({ afterMs }) => afterMs))].flatMap((after) => (after > used ? [{ person, after }] : []));
+    });
+    const later = [...asleep, ...delayed];
+    return later.length > 0 ? { later } : {};
   }
 
   function reachable(id: string): boolean {

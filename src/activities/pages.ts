@@ -31,6 +31,7 @@ export function pageActivities({ partialAfterMs = 20_000, ...parts }: PageParts 
       // By Temporal's clock, which due times are of too.
       const serverNow = (): number => currentAttemptScheduledTimestampMs + (performance.now() - startedAt);
       const { inWords, ...result } = await tryOnce(request, memory, {
+        askedAt: scheduledTimestampMs,
         // Without a memory, an earlier attempt died before it could say what it had sent.
         forgotten: attempt > 1 && !remembers ? attempt - 1 : 0,
         remember: () => context.heartbeat(memory),

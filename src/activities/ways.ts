@@ -5,14 +5,17 @@ export interface Way {
   name: string;
   channel: Channel;
   address: string;
+  /** How long a page must be unacknowledged before it goes this way by itself, ms; 0 without a delay. */
+  afterMs: number;
 }
 
 /** Every way to reach a person, in the order in which they are tried; none for somebody whom the config does not have. */
 export function waysTo(person: Person | undefined, channels: readonly Channel[]): Way[] {
-  return (person?.contacts ?? []).flatMap((contact, index) =>
+  const ways = (person?.contacts ?? []).flatMap((contact, index) =>
     channels.flatMap((channel) => {
       const address = channel.addressOf(contact);
-      return address === undefined ? [] : [{ name: index === 0 ? channel.name : `${channel.name} ${index + 1}`, channel, address }];
+      return address === undefined ? [] : [{ name: index === 0 ? channel.name : `${channel.name} ${index + 1}`, channel, address, afterMs: contact.after ?? 0 }];
     }),
   );
+  return ways.toSorted((a, b) => a.afterMs - b.afterMs);
 }

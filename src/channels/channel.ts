@@ -1,6 +1,7 @@
 import type { NewsKind, PageRequest } from '../domain/page.js';
 import type { Severity } from '../domain/severity.js';
 import type { LinkAction } from '../links/signed-links.js';
+import type { QuietHours } from '../roster/quiet-hours.js';
 
 /** One way to reach a person, as the config gives it: exactly one of these. A channel takes the kind that it can use. */
 export interface Contact {
@@ -20,6 +21,8 @@ export interface Contact {
   phone?: string | undefined;
   /** Name of a webhook of our own kind in the config. */
   webhook?: string | undefined;
+  /** Only for a page that nobody has acknowledged so long (ms) after it was due; at once if the contacts without it fail. */
+  after?: number | undefined;
 }
 
 /** A person as the channels see one. */
@@ -27,6 +30,7 @@ export interface Person {
   name?: string;
   /** In the order in which they are tried. */
   contacts: readonly Contact[];
+  quietHours?: QuietHours | undefined;
 }
 
 /** Something that a page asks of a person, or lets them do. */

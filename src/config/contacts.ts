@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ParsedSections } from './schema.js';
+import { duration } from './duration.js';
 import { got } from './problems.js';
 import type { Problem } from './problems.js';
 
@@ -21,9 +22,12 @@ const kinds = {
 
 const isKind = (key: string): key is ContactKind => Object.hasOwn(kinds, key);
 
-/** One way to reach a person: exactly one kind. */
+/** Later a page is repeated anyway. */
+const afterAtMostMs = 15 * 60_000;
+
+/** One way to reach a person: exactly one kind; with `after` only for pages that nobody has acknowledged by then. */
 export const contact = z
-  .strictObject(kinds)
+  .strictObject({ ...kinds, after: duration.refine((ms) => ms <= afterAtMostMs, 'must be 15m at most: then the page is repeated anyway') })
   .partial()
   .refine((given) => Object.keys(given).filter(isKind).length === 1, `must have exactly one of ${Object.keys(kinds).join(', ')}`);
 

@@ -2,6 +2,7 @@ import { standardRoles } from '../roster/roster.js';
 import type { Roster } from '../roster/roster.js';
 import { roles } from '../domain/runbook.js';
 import type { Role } from '../domain/runbook.js';
+import type { QuietHours } from '../roster/quiet-hours.js';
 import type { Contact } from './contacts.js';
 import type { ParsedSections } from './schema.js';
 import type { Secret } from './secret.js';
@@ -14,6 +15,7 @@ export interface Person {
   email?: string;
   /** In the order in which they are tried; at least one. */
   contacts: Contact[];
+  quietHours?: QuietHours;
   token?: Secret;
 }
 
@@ -44,6 +46,7 @@ function personOf(id: string, entry?: ParsedSections['people'][string]): Person 
     name: entry?.name ?? standard?.name ?? id,
     ...(address !== undefined && { email: address }),
     contacts,
+    ...(entry?.quietHours && { quietHours: entry.quietHours }),
     ...(entry?.token && { token: entry.token }),
   };
 }

@@ -55,6 +55,8 @@ export function referenceProblems(raw: Record<string, unknown>, parsed: Partial<
   for (const [id, person] of Object.entries(parsed.people ?? {})) {
     const reachable = person.email !== undefined || person.contacts.length > 0 || Object.hasOwn(standardPeople, id);
     if (!reachable) problems.push({ path: `people.${id}`, message: 'needs an email or contacts, or nobody can page them' });
+    const allWait = person.email === undefined && person.contacts.length > 0 && person.contacts.every(({ after }) => after !== undefined);
+    if (allWait) problems.push({ path: `people.${id}.contacts`, message: 'every one waits: one must be without after, for the page itself' });
     for (const [index, each] of person.contacts.entries()) problems.push(...contactProblems(`people.${id}.contacts.${index}`, each, parsed.channels));
   }
   return [...problems, ...sharedTokens(parsed), ...automationProblems(parsed.automation ?? {}, catalogue), ...mailProblems(parsed)];

@@ -7,9 +7,11 @@ import { standardTimes } from '../domain/times.js';
 import type { Times } from '../domain/times.js';
 import { channelsSection } from './channels.js';
 import { contact } from './contacts.js';
-import { milliseconds } from './duration.js';
+import { duration } from './duration.js';
+import { quietHours } from './quiet-hours.js';
 import { resolveSecret } from './secret.js';
 import type { Environment, Secret } from './secret.js';
+import { timeZone } from './time-zone.js';
 
 // Names become part of workflow ids, queues and file names: no separators, no spaces.
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'must be a name of letters, digits, dot, dash and underscore');
@@ -27,20 +29,6 @@ const webUrl = z.string().transform((text, context) => {
   else if (url.username || url.password) context.addIssue('must not hold a user or password');
   return text.replace(/\/+$/, '');
 });
-
-const duration = z.string().transform((text, context) => {
-  const value = milliseconds(text);
-  if (value === undefined) context.addIssue('must be a duration such as 20s, 15m, 1.5h or 7d');
-  return value ?? 0;
-});
-
-const timeZone = z.string().refine((zone) => {
-  try {
-    return Boolean(new Intl.DateTimeFormat('en', { timeZone: zone }));
-  } catch {
-    return false;
-  }
-}, 'must be an IANA time zone such as Europe/Berlin');
 
 const handOver = z.string().transform((text, context) => {
   const read = readHandOver(text);
@@ -233,6 +221,8 @@ export function sections(env: Environment) {
     email: email.optional(),
     /** Ways to reach this person, in order. */
     contacts: z.array(contact).default([]),
+    /** Pages of Medium incidents wait for their end. */
+    quietHours: quietHours.optional(),
     token: token.optional(),
     roles: z.array(z.enum(roles)).default([]),
   });

@@ -34,12 +34,19 @@ export type PageRequest = {
   /** Only these of its people: the rest has been reached by an earlier request of the same keys. */
   only?: Missing[];
 } & (
-  | { kind: 'page'; due: DuePage }
+  | { kind: 'page'; due: DuePage; waited?: Waited }
   /** New questions, asked of everyone paged so far; `people` are ids of the config. Its key names the first of them. */
   | { kind: 'ask'; asks: Ask[]; people: string[]; dueAt: number }
   /** Told once, without repeats: to a role as of `dueAt`, or to people who were paged before. `subject` makes its key unique. */
   | { kind: 'notice'; subject: string; roles: string[]; people: string[]; dueAt: number; news?: News }
 );
+
+/** Why a copy leaves after its due moment, and when it was to leave (ms since the epoch). */
+export interface Waited {
+  until: number;
+  /** The delay of the contacts that it is for, ms: nobody acknowledged for so long. Absent if quiet hours held it. */
+  after?: number;
+}
 
 export type NewsKind = 'acknowledged' | 'over';
 
@@ -81,4 +88,9 @@ export interface PageResult {
   /** Not reached while others were: to be asked for again, beside. */
   missing: Missing[];
   problems: string[];
+  /** Copies that are to leave later by themselves. Absent if the config asks for none. */
+  later?: Later[];
 }
+
+/** A copy for one person: by contacts with a delay (ms after the page), or at the end of quiet hours (ms since the epoch). */
+export type Later = { person: string } & ({ after: number } | { until: number });

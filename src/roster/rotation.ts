@@ -26,7 +26,7 @@ export interface Shift {
 export function shiftAt({ shifts, handOver, zone, since }: Rotation, at: number): Shift {
   const { weekday } = handOver;
   const days = weekday === undefined ? 1 : 7;
-  const begins = (day: DateTime): DateTime => handOverOn(day, handOver, zone);
+  const begins = (day: DateTime): DateTime => timeOn(day, handOver, zone);
   const now = DateTime.fromMillis(at, { zone });
   let day = now.startOf('day').minus({ days: weekday === undefined ? 0 : (now.weekday - weekday + 7) % 7 });
   if (begins(day).toMillis() > at) day = day.minus({ days });
@@ -37,7 +37,8 @@ export function shiftAt({ shifts, handOver, zone, since }: Rotation, at: number)
   return { people, from: begins(day).toMillis(), until: begins(day.plus({ days })).toMillis() };
 }
 
-function handOverOn(day: DateTime, { hour, minute }: Rotation['handOver'], zone: string): DateTime {
+/** A time of day on a date in `zone`; one that clocks skip is as much later, one that they repeat is the first of the two. */
+export function timeOn(day: DateTime, { hour, minute }: { hour: number; minute: number }, zone: string): DateTime {
   const moment = DateTime.fromObject({ year: day.year, month: day.month, day: day.day, hour, minute }, { zone });
   // Which of two luxon takes depends on the season in which it is asked.
   return DateTime.min(...moment.getPossibleOffsets()) ?? moment;

@@ -37,6 +37,7 @@ export function beginClose(books: Books, close: Close, now: number): void {
   memory.closing = { ...close, waitUntil: now + memory.start.times.stopWait };
   memory.ladder = hold(memory.ladder, 'closed', now);
   books.stopPages();
+  delete memory.waiting;
   withdrawAsks(books, now);
   const run = currentRun(memory);
   if (run) stopRun(books, run, close.by, close.reason);

@@ -11,9 +11,10 @@ import { byIncident, byIntake, byLadder, currentRun, entry, type IncidentMemory,
 import { act } from './person-actions.js';
 import type { Request } from './people.js';
 import { expireAsks, letWatchBegin, noticeSilence, runAsked, runChanged, runEnded, runFound, startWantedRun } from './runs.js';
-import { sendPage, tellAsks, tellRole } from './telling.js';
+import { sendPage, tellAsks, tellRole, tellWaiting } from './telling.js';
 import type { Undone } from './undo.js';
 import { recordUndone } from './undoing.js';
+import { nextWaiting } from './waiting-pages.js';
 
 /** What the parts of an incident share while it is worked on. Messages only change the memory; `turn` acts on it. */
 export interface Books {
@@ -122,6 +123,7 @@ function turn(books: Books, now: number): void {
   if (memory.closing) return finishCloseWhenReady(books, now);
   noticeLapse(books, now);
   page(books, now);
+  tellWaiting(books, now);
   lookForSymptoms(books, now);
   tellAtStart(books, now);
   if (!memory.firstPageOver && now >= memory.start.alert.acceptedAt + firstPageGrace) memory.firstPageOver = true;
@@ -213,6 +215,8 @@ function nextTurn(memory: IncidentMemory): { at: number; label: string; exact: b
   }
   const wake = nextWake(memory.policy, memory.ladder);
   add(wake?.at, wake?.label ?? '', true);
+  const waiting = nextWaiting(memory);
+  add(waiting?.at, waiting?.label ?? '', true);
   for (const ask of openAsks(memory)) add(ask.expiresAt ?? undefined, `Question ${ask.id} (${ask.act}) expires`, true);
   const run = currentRun(memory);
   if (run) add(run.quietUntil + times.silentAfter, `Run ${run.n} counts as silent`);

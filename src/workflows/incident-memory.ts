@@ -5,6 +5,7 @@ import { type LadderPolicy, type LadderState, openLadder } from '../domain/ladde
 import type { IncidentStart, Mode } from '../domain/messages.js';
 import type { Delivery } from '../domain/page.js';
 import type { UndoEntry } from '../domain/undo.js';
+import type { WaitingPage } from './waiting-pages.js';
 
 /** All that an incident knows. Plain JSON: it travels through continue-as-new. Times in ms since the epoch. */
 export interface IncidentMemory {
@@ -17,6 +18,8 @@ export interface IncidentMemory {
   pages: Delivery[];
   /** The first page was accepted, or given up waiting for: the run may start. */
   firstPageOver: boolean;
+  /** Copies that leave later by themselves; absent if none does. */
+  waiting?: WaitingPage[];
   /** The roles that are told once have been told. */
   toldAtStart?: true;
   asks: AskRecord[];

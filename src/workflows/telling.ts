@@ -4,8 +4,9 @@ import type { DuePage } from '../domain/ladder.js';
 import type { Delivery, News, PageRequest, PageResult } from '../domain/page.js';
 import type { Books } from './desk.js';
 import { headOf, storyOf } from './incident-view.js';
-import { byLadder, entry, note, openAsks, peoplePaged } from './incident-memory.js';
+import { byLadder, entry, type IncidentMemory, note, openAsks, peoplePaged } from './incident-memory.js';
 import { queues } from './names.js';
+import { keepForLater, takeWaiting } from './waiting-pages.js';
 
 function pages(summary: string, scheduleToCloseTimeout?: '10 minutes'): PageActivities {
   return proxyActivities<PageActivities>({
@@ -29,8 +30,25 @@ export function sendPage(books: Books, due: DuePage | { kind: 'reminder' }, labe
   const why = due.late ? `${label}, late` : label;
   deliver(books, { kind: 'page', due: { ...due, parts }, ...about(books, now) }, `Page ${why}`, (result) => {
     memory.firstPageOver = true;
-    note(memory, entry(Date.now(), byLadder, 'page', `${why}: ${result.deliveries.map(inWords).join(', ')}`));
+    noteTold(memory, why, result);
   });
+}
+
+/** Sends what quiet hours held until now, and goes to the next contacts of whoever has not acknowledged. */
+export function tellWaiting(books: Books, now: number): void {
+  const { memory } = books;
+  for (const { person, at, after, due, asks: ids = [] } of takeWaiting(memory, now)) {
+    const only = [{ person, mayHaveArrived: false }];
+    const why = after === undefined ? `quiet hours of ${person} are over` : `not acknowledged, next contact of ${person}`;
+    const asks = openAsks(memory).filter(({ id }) => ids.includes(id));
+    if (due) deliver(books, { kind: 'page', due, waited: { until: at, ...(after !== undefined && { after }) }, only, ...about(books, now) }, `Page: ${why}`, (result) => noteTold(memory, why, result));
+    else if (asks.length > 0) deliver(books, { kind: 'ask', asks, people: [person], dueAt: at, ...about(books, now) }, `Ask: ${why}`, (result) => noteTold(memory, 'asked', result));
+  }
+}
+
+function noteTold(memory: IncidentMemory, what: string, { deliveries }: PageResult): void {
+  // Nobody yet where quiet hours hold every copy: that has its own line.
+  if (deliveries.length > 0) note(memory, entry(Date.now(), byLadder, 'page', `${what}: ${deliveries.map(inWords).join(', ')}`));
 }
 
 /** Asks everyone paged so far, once somebody has been. Questions of one moment travel in one message. */
@@ -42,14 +60,14 @@ export function tellAsks(books: Books, now: number): void {
   memory.untold = [];
   if (asks.length === 0) return;
   deliver(books, { kind: 'ask', asks, people, dueAt: now, ...about(books, now) }, `Ask: ${asks.map((ask) => ask.act).join(', ')}`, (result) => {
-    note(memory, entry(Date.now(), byLadder, 'page', `asked: ${result.deliveries.map(inWords).join(', ')}`));
+    noteTold(memory, 'asked', result);
   });
 }
 
 /** One notice without repeats, to a role as of now. */
 export function tellRole(books: Books, role: string, subject: string, now: number): void {
   deliver(books, { kind: 'notice', subject, roles: [role], people: [], dueAt: now, ...about(books, now) }, `Tell ${role}`, (result) => {
-    note(books.memory, entry(Date.now(), byLadder, 'page', `told: ${result.deliveries.map(inWords).join(', ')}`));
+    noteTold(books.memory, 'told', result);
   });
 }
 
@@ -91,6 +109,7 @@ function deliver(books: Books, request: PageRequest, summary: string, then: (res
         note(books.memory, entry(Date.now(), byLadder, 'problem', `not reached yet, tried on: ${names}`));
         deliver(books, { ...request, only: result.missing }, `${summary}: ${names}`, then);
       }
+      keepForLater(books.memory, request, result.later, Date.now());
       for (const problem of result.problems) note(books.memory, entry(Date.now(), byLadder, 'problem', problem));
       then(result);
     } catch (error) {

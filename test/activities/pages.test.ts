@@ -283,6 +283,22 @@ describe('a page', () => {
     expect(office.to('alice@example.com')).toHaveLength(1);
   });
 
+  it('leaves contacts with a delay for later, and takes them at once when the others fail', async () => {
+    const contacts = [{ email: 'alice@example.com' }, { email: 'phone@example.com', after: 120_000 }, { email: 'home@example.com', after: 300_000 }];
+    const { office, send } = await world({ people: { ...people, alice: { contacts } } });
+    const request = pageOf(part(1, ['Primary']));
+    expect((await send(request)).later).toEqual([{ person: 'alice', after: 120_000 }, { person: 'alice', after: 300_000 }]);
+    const waited = { until: Date.now(), after: 120_000 };
+    const { deliveries, later } = await send({ ...request, waited, only: [{ person: 'alice', mayHaveArrived: false }] } as PageRequest);
+    expect(later).toBeUndefined();
+    expect(deliveries).toMatchObject([{ key: `${incidentId}/1/1.0/alice/after-120s`, channel: 'email 2' }]);
+    expect(office.letters.map(({ to }) => to)).toEqual(['alice@example.com', 'phone@example.com']);
+    const failing = await world({ people: { ...people, alice: { contacts } }, treat: (address) => (address.startsWith('alice') ? 550 : 'accept') });
+    const result = await failing.send(request);
+    expect(shortOf(result)).toEqual([{ person: 'alice', channel: 'email 2', attempts: 2, repeats: 0 }]);
+    expect(result.later).toEqual([{ person: 'alice', after: 300_000 }]);
+  });
+
   it('takes the next contact at the first failure when it was handed on for those whom the first tries did not reach', async () => {
     const { office, send } = await world({
       treat: (address) => (address.startsWith('old') ? 451 : 'accept'),

@@ -15,7 +15,7 @@ import { doctorChannelActivities } from '../../src/activities/doctor-channels.js
 import { neighbourActivities } from '../../src/activities/neighbours.js';
 import { pageActivities } from '../../src/activities/pages.js';
 import { silenceActivities } from '../../src/activities/silences.js';
-import type { Channel, Message } from '../../src/channels/channel.js';
+import type { Channel, Message, Person } from '../../src/channels/channel.js';
 import type { PersonAction, SignedAction } from '../../src/domain/action.js';
 import type { Alert } from '../../src/domain/alert.js';
 import type { IncidentView, TimelineEntry } from '../../src/domain/incident.js';
@@ -101,6 +101,8 @@ export interface TestIncident {
 
 interface WorldOptions {
   bundles?: typeof testBundles;
+  /** Other contacts or quiet hours than one address for everybody. */
+  people?: Record<string, Person>;
   /** On Temporal's dev server, where no time is skipped: for tests of what the test server does otherwise, such as continuing as new. */
   realTime?: boolean;
 }
@@ -133,7 +135,7 @@ async function devServer(): Promise<Server> {
 }
 
 /** Starts a world, with the practice runbooks unless given others. Its clock is shared by the tests of a file, and only moves when a test passes time. */
-export async function openWorld({ bundles = testBundles, realTime = false }: WorldOptions = {}): Promise<World> {
+export async function openWorld({ bundles = testBundles, realTime = false, people: others = {} }: WorldOptions = {}): Promise<World> {
   quietRuntime();
   const { env, stopServer } = await (realTime ? devServer() : timeSkippingServer());
   const { incidents, runs } = await bundles();
@@ -166,7 +168,7 @@ export async function openWorld({ bundles = testBundles, realTime = false }: Wor
       pageWorker(parts, {
         ...pageActivities({
           holders: (role, at) => holders({ roles: { ...standardRoles, '24/7 Hotline': ['hotline'] } }, role, at),
-          people: Object.fromEntries(people.map((id) => [id, { name: id, contacts: [{ email: `${id}@example.com` }] }])),
+          people: { ...Object.fromEntries(people.map((id) => [id, { name: id, contacts: [{ email: `${id}@example.com` }] }])), ...others },
           channels: [channel],
           log: channel,
         }),

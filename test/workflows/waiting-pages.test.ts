@@ -1,0 +1,71 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { TimeOfDay } from '../../src/roster/quiet-hours.js';
+import { hostNeeding } from '../support/practice-host.js';
+import { openWorld, type World } from '../support/world.js';
+
+const hour = 3_600_000;
+const utc = (at: number): TimeOfDay => ({ hour: new Date(at).getUTCHours(), minute: new Date(at).getUTCMinutes() });
+// The tests of this file share a clock: these hours end in the last one.
+const asleep = { from: utc(Date.now() - hour), until: utc(Date.now() + hour), zone: 'UTC' };
+
+let world: World;
+beforeAll(async () => {
+  world = await openWorld({
+    people: {
+      'ops-primary': { contacts: [{ email: 'ops-primary@example.com' }, { phone: '+4930123456', after: 120_000 }] },
+      infra: { contacts: [{ email: 'infra@example.com' }], quietHours: asleep },
+    },
+  });
+});
+afterEach(async () => world.endIncidents());
+afterAll(async () => world?.close());
+
+const keysOf = (id: string, person: string): string[] => world.sent.flatMap(({ key, person: to, minute }) => (key.startsWith(id) && to.id === person ? [`${key.slice(id.length + 1)} @ ${minute}`] : []));
+
+describe('a contact with a delay', () => {
+  it('is tried after it, under a key of its own, by each page that nobody has acknowledged', async () => {
+    const incident = await world.open({ activities: hostNeeding().activities });
+    await incident.pass(1.5);
+    expect(keysOf(incident.start.id, 'ops-primary')).toEqual(['1/0.0/ops-primary @ 0']);
+    await incident.pass(1);
+    expect(keysOf(incident.start.id, 'ops-primary')).toEqual(['1/0.0/ops-primary @ 0', '1/0.0/ops-primary/after-120s @ 2']);
+    expect((await incident.view()).pages.at(-1)).toMatchObject({ channel: 'test 2', why: 'Primary (level 1), not acknowledged for 2 min', late: false });
+    expect((await incident.story('page')).at(-1)).toBe('2 page: not acknowledged, next contact of ops-primary: ops-primary by test 2');
+    await incident.pass(15);
+    expect(keysOf(incident.start.id, 'ops-primary').slice(2)).toEqual(['1/0.1/ops-primary @ 15', '1/0.1/ops-primary/after-120s @ 17']);
+  });
+
+  it('is left in peace once somebody has acknowledged, or the incident has closed', async () => {
+    const incident = await world.open({ activities: hostNeeding().activities });
+    await incident.pass(1);
+    await incident.act({ kind: 'acknowledge' }, 'infra');
+    const other = await world.open({ activities: hostNeeding().activities });
+    await other.pass(1);
+    await other.act({ kind: 'resolve', reason: 'a false alarm' });
+    await incident.pass(5);
+    for (const { start } of [incident, other]) expect(keysOf(start.id, 'ops-primary').filter((key) => key.includes('after-'))).toEqual([]);
+  });
+});
+
+describe('quiet hours', () => {
+  it('hold nothing that is Critical', async () => {
+    const incident = await world.open({ activities: hostNeeding().activities });
+    await incident.pass(1);
+    expect(keysOf(incident.start.id, 'infra')).toEqual(['1/0.0/infra @ 0']);
+  });
+
+  it('hold what is Medium until they end, visibly, and then send the last of it once; others are paged meanwhile', async () => {
+    const incident = await world.open({ activities: hostNeeding().activities, start: { severity: 'Medium' } });
+    await incident.pass(16);
+    expect(keysOf(incident.start.id, 'infra')).toEqual([]);
+    expect(keysOf(incident.start.id, 'ops-primary')[0]).toBe('1/0.0/ops-primary @ 0');
+    const held = (await incident.story('page')).filter((line) => line.includes('quiet hours'));
+    expect(held).toEqual([expect.stringMatching(/^0 page: infra is not told before .*Z: quiet hours$/), expect.stringMatching(/^15 page: infra is not told before .*Z: quiet hours$/)]);
+    await incident.pass(26);
+    await incident.until(({ pages }) => pages.some(({ person }) => person === 'infra'), 'the page after quiet hours');
+    const paged = (await incident.view()).pages.filter(({ person }) => person === 'infra');
+    expect(paged.slice(0, 1)).toEqual([expect.objectContaining({ late: false, why: expect.stringMatching(/, held until .* UTC for your quiet hours$/) as string })]);
+    expect(new Date(paged[0]?.acceptedAt ?? 0).toISOString().slice(11, 16)).toBe(new Date(paged[0]?.dueAt ?? 0).toISOString().slice(11, 16));
+    expect((await incident.story('page')).join('\n')).toContain('quiet hours of infra are over: infra by test');
+  });
+});
