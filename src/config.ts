@@ -5,6 +5,7 @@ import type { ClientConnectConfig } from '@temporalio/envconfig';
 import { parseDocument } from 'yaml';
 import type { Host } from './domain/inventory.js';
 import type { Automation } from './domain/messages.js';
+import type { Permissions } from './domain/permissions.js';
 import type { Roster } from './roster/roster.js';
 import { scaled, standardTimes } from './domain/times.js';
 import type { Times } from './domain/times.js';
@@ -53,6 +54,8 @@ export interface Config {
   defaults: ParsedSections['defaults'];
   people: Record<string, Person>;
   roster: Roster;
+  /** Who may what; everybody everything if absent. */
+  permissions?: Permissions;
   channels: ParsedSections['channels'];
   /** Who may send alerts. Secrets are two while one is changed. */
   sources: ParsedSections['sources'];
@@ -166,6 +169,7 @@ function assembled(parsed: ParsedSections, temporal: Config['temporal'], folder:
     defaults: parsed.defaults,
     people: peopleOf(parsed.people),
     roster: rosterOf(parsed),
+    ...(parsed.permissions && { permissions: parsed.permissions }),
     channels: parsed.channels,
     sources: parsed.sources,
     http: parsed.http,

@@ -103,6 +103,8 @@ describe('the configuration', () => {
     ['a secret in the open', `${minimal}sources: { grafana: { token: hunter2-hunter2-hunter2 } }`, ['sources.grafana.token: must be a reference, env:NAME or file:/path, not the secret itself']],
     ['a variable that is not set', `${minimal}sources: { grafana: { token: "env:NOT_SET" } }`, ['sources.grafana.token: the environment variable NOT_SET is not set']],
     ['one token for two', `${minimal}sources: { a: { token: "env:BOB_TOKEN" }, b: { token: "env:BOB_TOKEN" } }`, ['sources.b.token: is the same token as sources.a.token']],
+    ['a permission for what asks nobody', `${minimal}permissions: { approve: { observe: [dba] } }`, ['permissions.approve.observe: is not a setting']],
+    ['a permission for nobody known', `${minimal}permissions: { resolve: [mallory], approve: { destructive: [CTO, Backend Engineer] } }`, ['permissions.resolve: no such role or person (got "mallory")', 'permissions.approve.destructive: nobody holds the role Backend Engineer']],
     ['a runbook that does not exist', `${minimal}automation: { diskFull: never }`, [/^automation\.diskFull: is neither a risk/]],
     ['a step that does not exist', `${minimal}automation: { diskSpaceCritical/Reboot: never }`, ['automation.diskSpaceCritical/Reboot: diskSpaceCritical has no such step; it has Clear Old Logs, Archive Old Data']],
     ['a policy that does not exist', `${minimal}automation: { safe: perhaps }`, ['automation.safe: must be one of "as specified", "ask", "never" (got "perhaps")']],

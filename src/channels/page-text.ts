@@ -140,7 +140,7 @@ function askSections(ask: Ask, incidentId: string, now: number): Section[] {
       lines: [
         `${oneLine(ask.step)}: ${oneLine(ask.act)}`,
         `Host: ${oneLine(ask.host)}`,
-        `Risk: ${ask.risk}`,
+        `Risk: ${ask.risk}${ask.needsTwoPeople ? '; two people have to approve' : ''}`,
         `Undo: ${oneLine(ask.undo) || 'none'}`,
         `Until: ${ask.expiresAt === null ? 'no time limit' : utcRelative(ask.expiresAt, now)}`,
       ],

@@ -1,3 +1,4 @@
+import { actorName } from '../domain/actor.js';
 import type { AskRecord, IncidentView } from '../domain/incident.js';
 import type { Severity } from '../domain/severity.js';
 import { localAndRelative, relative } from './clock.js';
@@ -38,11 +39,17 @@ export function askLines(ask: AskRecord, parts: { id: string; now: number; ink: 
     `  runs      ${ink.bold(hanging(ask.command))}`,
     `  on        ${oneLine(ask.host)}`,
     `  risk      ${risk}`,
+    ...approvalLines(ask),
     `  undo      ${hanging(ask.undo)}`,
     `  because   ${hanging(ask.evidence)}`,
     `  ${ink.green('→')} ${typed(`approve ${id} ${shellWord(ask.id)}`)}`,
     `  ${ink.green('→')} ${typed(`decline ${id} ${shellWord(ask.id)} --reason "…"`)}`,
   ];
+}
+
+function approvalLines({ needsTwoPeople, first, requestedBy }: AskRecord): string[] {
+  const second = first ? `${oneLine(actorName(first.by))} has approved; a second person has to` : 'two people have to approve';
+  return [...(needsTwoPeople ? [`  approval  ${second}`] : []), ...(requestedBy === undefined ? [] : [`  asked by  ${oneLine(requestedBy)}`])];
 }
 
 // Text of several lines under its first one.

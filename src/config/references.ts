@@ -5,7 +5,8 @@ import { got } from './problems.js';
 import type { Problem } from './problems.js';
 import type { Secret } from './secret.js';
 import { secretsOfSource } from './source-secrets.js';
-import { standardPeople } from './people.js';
+import { rosterOf, standardPeople } from './people.js';
+import { permissionProblems } from './permissions.js';
 
 /** What `automation` may name: every runbook, with the titles of its steps if they are known. */
 export type Catalogue = readonly { type: string; steps?: readonly string[] }[];
@@ -58,6 +59,10 @@ export function referenceProblems(raw: Record<string, unknown>, parsed: Partial<
     const allWait = person.email === undefined && person.contacts.length > 0 && person.contacts.every(({ after }) => after !== undefined);
     if (allWait) problems.push({ path: `people.${id}.contacts`, message: 'every one waits: one must be without after, for the page itself' });
     for (const [index, each] of person.contacts.entries()) problems.push(...contactProblems(`people.${id}.contacts.${index}`, each, parsed.channels));
+  }
+  if (parsed.roles && parsed.people && parsed.overrides) {
+    const held = Object.entries(rosterOf({ roles: parsed.roles, people: parsed.people, overrides: parsed.overrides }).roles).filter(([, by]) => !Array.isArray(by) || by.length > 0);
+    problems.push(...permissionProblems(parsed.permissions, people, held.map(([role]) => role)));
   }
   return [...problems, ...sharedTokens(parsed), ...automationProblems(parsed.automation ?? {}, catalogue), ...mailProblems(parsed)];
 }

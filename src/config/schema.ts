@@ -8,6 +8,7 @@ import type { Times } from '../domain/times.js';
 import { channelsSection } from './channels.js';
 import { contact } from './contacts.js';
 import { duration } from './duration.js';
+import { permissionsSection } from './permissions.js';
 import { quietHours } from './quiet-hours.js';
 import { resolveSecret } from './secret.js';
 import type { Environment, Secret } from './secret.js';
@@ -284,6 +285,7 @@ export function sections(env: Environment) {
     people: z.record(name, person).default({}),
     roles: z.partialRecord(z.enum(roles), roleHolders).default({}),
     overrides: z.array(override).default([]),
+    permissions: permissionsSection,
     channels: channelsSection({ smtp, secret, upToTwo, name, webUrl }),
     sources: z.record(name, source).default({}),
     http: z

@@ -1,7 +1,7 @@
 import { utcRelative } from '../channels/moment.js';
 import { printable } from '../channels/outsider-text.js';
-import type { IncidentView } from '../domain/incident.js';
-import type { Ask } from '../domain/messages.js';
+import { actorName } from '../domain/actor.js';
+import type { AskRecord, IncidentView } from '../domain/incident.js';
 import type { LinkGrant } from '../links/signed-links.js';
 import { type Html, html } from './html.js';
 import { layout } from './layout.js';
@@ -12,7 +12,7 @@ export interface LinkPage {
   /** The name of the link's person. */
   name: string;
   view?: IncidentView | undefined;
-  ask?: Ask | undefined;
+  ask?: AskRecord | undefined;
   /** ms since the epoch. */
   now: number;
 }
@@ -62,11 +62,12 @@ function list(heading: string, lines: string[]): Html {
   return lines.length === 0 ? html`` : html`<h2>${heading}</h2><ul>${lines.slice(0, 20).map((line) => html`<li>${printable(line)}</li>`)}</ul>`;
 }
 
-function askFacts(ask: Ask, now: number): Html {
+function askFacts(ask: AskRecord, now: number): Html {
   return html`<h2>${ask.step}: ${ask.act}</h2>
 <dl>
 <dt>Host</dt><dd>${ask.host}</dd>
 <dt>Risk</dt><dd>${ask.risk}</dd>
+${ask.needsTwoPeople ? html`<dt>Approvals</dt><dd>two people have to approve${ask.first ? `; ${actorName(ask.first.by)} has` : ''}</dd>` : ''}
 <dt>Undo</dt><dd>${ask.undo || 'none'}</dd>
 <dt>Until</dt><dd>${ask.expiresAt === null ? 'no time limit' : utcRelative(ask.expiresAt, now)}</dd>
 </dl>

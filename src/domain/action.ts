@@ -20,6 +20,9 @@ export type PersonAction =
 
 export type ActionKind = PersonAction['kind'];
 
+/** Type of the failure of an update that the permissions forbid. */
+export const notPermitted = 'NotPermitted';
+
 /** What somebody with access to the Temporal namespace may do without our signature (DESIGN 4); recorded as unverified. */
 export const unverifiedActions: readonly ActionKind[] = ['acknowledge', 'note', 'escalate', 'decline'];
 
@@ -33,6 +36,13 @@ export interface ModeChange {
 /** Adds a silence, under the id of the signed action, or ends one. See src/workflows/silences.ts. */
 export type SilenceChange = { kind: 'silence'; silence: SilenceRequest } | { kind: 'expire silence'; silence: string };
 
+/** What the permissions forbade a person, for the incident's record: sent by the server, which refused or was told of it. */
+export interface Refusal {
+  kind: 'refusal';
+  of: ActionKind;
+  why: string;
+}
+
 /** An action with the proof that our HTTP server authenticated its person: Ed25519 over `signedText`, in hex. */
 export interface SignedAction {
   v: 1;
@@ -44,13 +54,16 @@ export interface SignedAction {
   via: 'cli' | 'http' | 'link' | 'chat' | 'console';
   /** ms since the epoch. */
   at: number;
-  action: PersonAction | ModeChange | SilenceChange;
+  action: PersonAction | ModeChange | SilenceChange | Refusal;
+  /** The person's roles at that moment, where the config has permissions. */
+  roles?: string[];
   signature: string;
 }
 
-/** The text that is signed: every field, in this order. */
+/** The text that is signed: every field, in this order; roles only where there are some to sign. */
 export function signedText(action: Omit<SignedAction, 'signature'>): string {
-  return JSON.stringify([action.v, action.id, action.incidentId, action.person, action.via, action.at, action.action]);
+  const { v, id, incidentId, person, via, at, action: what, roles } = action;
+  return JSON.stringify([v, id, incidentId, person, via, at, what, ...(roles ? [roles] : [])]);
 }
 
 /** The incident's answer to an action: what it did, in words, or the reason why not. */

@@ -27,11 +27,15 @@ export interface RunRecord {
   endedAt?: number;
   end?: RunEnd;
   reason?: string;
+  /** Id of the person who asked for it. */
+  askedBy?: string;
   steps: StepReport[];
 }
 
 export interface AskRecord extends Ask {
   askedAt: number;
+  /** The first of two approvals. */
+  first?: { by: Actor; at: number };
   answer?: { answer: 'approved' | 'declined' | 'expired' | 'withdrawn'; by: Actor; at: number };
 }
 

@@ -1,5 +1,6 @@
 import type { Actor } from './actor.js';
 import type { Alert } from './alert.js';
+import type { Permissions } from './permissions.js';
 import type { Place } from './place.js';
 import type { Ladder } from './runbook.js';
 import type { Risk, StepReport } from './step.js';
@@ -55,6 +56,10 @@ export interface Ask {
   evidence: string;
   /** ms since the epoch; null waits without end. */
   expiresAt: number | null;
+  /** By the incident: two people have to approve. */
+  needsTwoPeople?: true;
+  /** By the incident: who asked for the run that asks. */
+  requestedBy?: string;
 }
 
 /** `changed`: an undo, registered before its act. */
@@ -86,6 +91,8 @@ export interface Decision {
   ask: string;
   answer: 'approved' | 'declined' | 'expired' | 'undone';
   by: Actor;
+  /** Who approved before, where two people had to. */
+  first?: Actor;
   /** True while nobody has acknowledged or declined in this incident: the one case in which an expired disruptive act may go on. */
   nobodyThere: boolean;
 }
@@ -136,6 +143,8 @@ export interface IncidentStart {
   ladder: Ladder;
   times: Times;
   automation: Automation;
+  /** Who may what; everybody everything if absent. */
+  permissions?: Permissions;
   /** Hex of the Ed25519 keys that sign people's actions: docs/security.md. */
   publicKeys: string[];
   /** Where people find this incident. */

@@ -11,6 +11,7 @@ import { acceptAll, acceptedAlerts } from './alert-routes.js';
 import { ApiError } from './errors.js';
 import type { Acting } from './incidents.js';
 import type { ServerParts } from './parts.js';
+import { permit } from './permitting.js';
 import type { Doors } from './tokens.js';
 
 const reference = z.object({ id: z.string().min(1).max(500) });
@@ -52,6 +53,7 @@ export function incidentRoutes(parts: ServerParts, doors: Doors): FastifyPluginA
         const { runbook, target, title, severity } = request.body;
         known(runbook);
         const { via, person } = actingIn(request);
+        permit(config, person, 'open');
         const parsed: ParsedAlert = {
           status: 'firing',
           runbook,

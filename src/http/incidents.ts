@@ -62,7 +62,7 @@ export interface Incidents {
   find(reference: string): Promise<IncidentSummary>;
   /** The whole incident, and the steps of its latest run. A closed one is read from its report. */
   view(reference: string): Promise<{ view: IncidentView; progress: StepReport[] }>;
-  /** Throws `refused` with the incident's reason, or `closed`. */
+  /** Throws `refused` with the incident's reason, `forbidden` if the permissions are it, or `closed`. */
   act(reference: string, action: PersonAction, acting: Acting): Promise<Recorded>;
   modes(): Promise<Modes>;
   /** The modes as they will be. Kept by Temporal also while no worker is up; a repeat changes nothing. */

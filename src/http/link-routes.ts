@@ -87,6 +87,10 @@ export function linkRoutes({ config, incidents, metrics }: ServerParts): Fastify
     if (view === 'gone' || view?.state === 'closed') return { saying: { status: 410, title: 'It is over', text: 'The incident is closed; nothing was done.' } };
     const ask = view?.asks.find(({ id }) => id === grant.ask);
     if (ask?.answer) return { saying: { status: 409, title: 'It is answered', text: `Question ${ask.id} was ${ask.answer.answer} by ${actorName(ask.answer.by)}. Nothing was done.` } };
+    const first = ask?.first?.by;
+    if (ask && grant.action === 'approve' && first?.kind === 'person' && first.person === grant.person) {
+      return { saying: { status: 409, title: 'You have approved it', text: `Question ${ask.id} waits for a second person. Nothing more was done.` } };
+    }
     return { grant, name: person.name, ...(view && { view }), ...(ask && { ask }) };
   }
 

@@ -4,12 +4,13 @@ import { modes } from '../domain/messages.js';
 import { ApiError } from './errors.js';
 import { actingIn } from './incident-routes.js';
 import type { ServerParts } from './parts.js';
+import { permit } from './permitting.js';
 import type { Doors } from './tokens.js';
 
 const change = z.strictObject({ scope: z.string().min(1).max(100), mode: z.enum(modes) });
 
 /** The kill switch, and the runbooks with every step, with the token of a person. */
-export function modeRoutes({ incidents, runbooks }: ServerParts, doors: Doors): FastifyPluginAsyncZod {
+export function modeRoutes({ incidents, runbooks, config }: ServerParts, doors: Doors): FastifyPluginAsyncZod {
   return async (app) => {
     app.addHook('preParsing', doors.forPeople);
 
@@ -20,6 +21,7 @@ export function modeRoutes({ incidents, runbooks }: ServerParts, doors: Doors): 
       if (scope !== 'global' && !runbooks.some(({ type }) => type === scope)) {
         throw new ApiError('invalid', `scope: must be global or a runbook (${runbooks.map(({ type }) => type).join(', ')})`);
       }
+      permit(config, request.caller, 'mode');
       return incidents.setMode(request.body, actingIn(request));
     });
 

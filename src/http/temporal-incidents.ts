@@ -1,16 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import type { Client } from '@temporalio/client';
 import { QueryRejectedError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
-import { WorkflowNotFoundError } from '@temporalio/common';
+import { ApplicationFailure, WorkflowNotFoundError } from '@temporalio/common';
 import type { Config } from '../config.js';
-import type { ActionResult, ModeChange, PersonAction, SignedAction } from '../domain/action.js';
+import { notPermitted } from '../domain/action.js';
+import type { ActionResult, ModeChange, PersonAction, Refusal, SignedAction } from '../domain/action.js';
 import type { IncidentView } from '../domain/incident.js';
 import { defaultModes } from '../domain/mode.js';
+import { forbids } from '../domain/permissions.js';
 import type { Modes } from '../domain/mode.js';
 import { publicKeyOf, sign } from '../domain/signing.js';
 import type { StepReport } from '../domain/step.js';
 import { modeId, queues } from '../workflows/names.js';
 import { ApiError } from './errors.js';
+import { holderOf } from './permitting.js';
 import type { Acting, Incidents, Recorded, Reports } from './incidents.js';
 import { silencing, type SilenceKeeper } from './silencing-intake.js';
 import { OutOfTime, outOfTimeIs, standardDeadlines, unreachable, within } from './temporal-calls.js';
@@ -21,7 +24,7 @@ import type { Found } from './temporal-search.js';
 
 export interface TemporalIncidentsParts {
   client: Client;
-  config: Pick<Config, 'times' | 'automation' | 'links' | 'temporal'>;
+  config: Pick<Config, 'times' | 'automation' | 'links' | 'temporal' | 'permissions'> & Partial<Pick<Config, 'roster'>>;
   /** Signs what people do: 32 bytes. */
   seed: Uint8Array;
   reports: Pick<Reports, 'read'>;
@@ -83,6 +86,14 @@ export function temporalIncidents({
     const closed = new ApiError('closed', `the incident ${summary.id} is closed`);
     if (runId) throw closed;
     const handle = client.workflow.getHandle(summary.workflowId);
+    const refuse = async (why: string): Promise<never> => {
+      // For the record, and no reason to wait: the refusal stands without it.
+      const refusal = signedBy({ ...acting, id: randomUUID() }, summary.id, { kind: 'refusal', of: action.kind, why });
+      await within(client, deadlines.describe, () => handle.signal<[SignedAction]>('refusal', refusal)).catch(() => undefined);
+      throw new ApiError('forbidden', why);
+    };
+    const denied = await deniedNow(summary.id, action, acting.person);
+    if (denied) return refuse(denied);
     const signed = signedBy(acting, summary.id, action);
     try {
       const { said } = await within(client, deadlines.person, () =>
@@ -93,6 +104,7 @@ export function temporalIncidents({
       if (error instanceof WorkflowNotFoundError) throw closed;
       if (error instanceof WorkflowUpdateFailedError) {
         const why = error.cause?.message ?? error.message;
+        if (error.cause instanceof ApplicationFailure && error.cause.type === notPermitted) return refuse(why);
         throw new ApiError(summary.state === 'closed' ? 'closed' : 'refused', why, { cause: error });
       }
       if (!(error instanceof OutOfTime || error instanceof WorkflowUpdateRPCTimeoutOrCancelledError)) throw error;
@@ -113,9 +125,22 @@ export function temporalIncidents({
   function signedBy(
     { person, via, id = randomUUID() }: Acting,
     incidentId: string,
-    action: PersonAction | ModeChange,
+    action: PersonAction | ModeChange | Refusal,
   ): SignedAction {
-    return sign({ v: 1, id, incidentId, person, via, at: Date.now(), action }, seed);
+    const roles = config.permissions && [...holderOf(config, person).roles];
+    return sign({ v: 1, id, incidentId, person, via, at: Date.now(), action, ...(roles && { roles }) }, seed);
+  }
+
+  /** What the config as it is now forbids; the incident decides again by the one that it began with, and about what only it knows. */
+  async function deniedNow(incident: string, action: PersonAction, person: string): Promise<string | undefined> {
+    const { permissions } = config;
+    if (!permissions) return undefined;
+    const holder = holderOf(config, person);
+    if (action.kind !== 'approve') return forbids(permissions, holder, action.kind);
+    if (!permissions.approve) return undefined;
+    const current = await view(incident).catch(() => undefined);
+    const ask = current?.view.asks.find(({ id }) => id === action.ask);
+    return ask && forbids(permissions, holder, { approve: ask.risk });
   }
 
   async function modes(): Promise<Modes> {

@@ -19,7 +19,7 @@ import type { RecentIds } from './temporal-search.js';
 
 export interface IntakeParts {
   client: Client;
-  config: Pick<Config, 'times' | 'automation' | 'links' | 'temporal'>;
+  config: Pick<Config, 'times' | 'automation' | 'links' | 'temporal' | 'permissions'>;
   /** Keys that sign people's actions, in hex; an incident keeps those it started with. */
   publicKeys: string[];
   deadlines: Deadlines;
@@ -51,6 +51,7 @@ export function temporalIntake({ client, config, publicKeys, deadlines, recent }
       ladder,
       times: config.times,
       automation: config.automation,
+      ...(config.permissions && { permissions: config.permissions }),
       publicKeys,
       links: linksOf(id, workflowId),
       runbook: { title: runbook.title, prevention: runbook.prevention },

@@ -1,5 +1,5 @@
 import { type Rotation, shiftAt } from './rotation.js';
-import type { Role } from '../domain/runbook.js';
+import { roles as allRoles, type Role } from '../domain/runbook.js';
 
 /** Somebody else has a role for a while; ms since the epoch, `until` excluded. */
 export interface Override {
@@ -68,6 +68,11 @@ export function turnAt({ roles, overrides = [] }: Roster, role: Role, at: number
   const until = changes.length > 0 ? { until: Math.min(...changes) } : {};
   if (override) return { people: override.people, by: 'override', ...(override.reason !== undefined && { reason: override.reason }), ...until };
   return shift ? { people: shift.people, by: 'rotation', ...until } : { people: held as string[], by: 'list', ...until };
+}
+
+/** Every role that a person has at `at`, ms since the epoch; not those for which they would only stand in. */
+export function rolesOf(roster: Roster, person: string, at: number): Role[] {
+  return allRoles.filter((role) => turnAt(roster, role, at).people.includes(person));
 }
 
 /** The next moment at which other people have the role, and they; undefined if that is more than 400 turns away. */

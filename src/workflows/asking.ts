@@ -71,7 +71,7 @@ export async function askPerson(
   switch (decision.answer) {
     case 'approved':
     case 'undone':
-      report.approvedBy = actorName(decision.by);
+      report.approvedBy = [...(decision.first ? [decision.first] : []), decision.by].map(actorName).join(' and ');
       return undefined;
     case 'declined':
       return skipped('declined', `by ${actorName(decision.by)}`);

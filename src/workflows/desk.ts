@@ -8,7 +8,7 @@ import { attach, causeClosed, diskRelieved, lookForSymptoms, recordSymptom } fro
 import { beginClose, closeIfDue, finishCloseWhenReady, reopen } from './closing.js';
 import { clock } from './incident-view.js';
 import { byIncident, byIntake, byLadder, currentRun, entry, type IncidentMemory, note, openAsks } from './incident-memory.js';
-import { act } from './person-actions.js';
+import { act, takeRefusal } from './person-actions.js';
 import type { Request } from './people.js';
 import { expireAsks, letWatchBegin, noticeSilence, runAsked, runChanged, runEnded, runFound, startWantedRun } from './runs.js';
 import { sendPage, tellAsks, tellRole, tellWaiting } from './telling.js';
@@ -45,6 +45,8 @@ export interface Desk extends Books {
   /** From an incident that explains this one, or that this one explains. */
   neighbour(kind: 'attach' | 'causeClosed' | 'symptom' | 'diskRelieved', content: unknown): void;
   act(request: Request): ActionResult;
+  /** From our server, for the record. */
+  refused(content: unknown): void;
   /** Does all that is due at `now`. */
   turn(now: number): void;
   /** When to turn again if nothing happens before; `exact` times are kept to, the others may come early. */
@@ -95,6 +97,7 @@ export function openDesk(memory: IncidentMemory, workflowId: string): Desk {
       books.changed = true;
       return act(books, request, Date.now());
     },
+    refused: (content: unknown) => heard(() => takeRefusal(books, content, Date.now())),
     turn: (now: number) => turn(books, now),
     nextWake: () => nextTurn(memory),
   });

@@ -30,6 +30,8 @@ export interface IncidentMemory {
   runs: RunRecord[];
   /** The run that a person or an event wants next. */
   wanted?: 'full' | 'check';
+  /** Id of the person who asked for it. */
+  wantedBy?: string;
   nextCheckAt?: number;
   runsWithActs: number;
   /** Number of the run in which an expired question has escalated already. */
@@ -109,6 +111,17 @@ export function note(memory: IncidentMemory, entry: TimelineEntry): void {
     // The opening and the latest lines tell the story; what goes is the middle.
     timeline.splice(timelineRoom / 4, 1);
   }
+}
+
+/** Refusals that the record keeps: who tries again and again must not push the story out. */
+const refusalsRoom = 40;
+
+/** Puts a refusal on record. */
+export function noteRefusal(memory: IncidentMemory, at: number, actor: Actor, text: string): void {
+  const refused = memory.timeline.flatMap(({ what }, index) => (what === 'refused' ? [index] : []));
+  const middle = refused[refusalsRoom / 2];
+  if (refused.length >= refusalsRoom && middle !== undefined) memory.timeline.splice(middle, 1);
+  note(memory, entry(at, actor, 'refused', text));
 }
 
 /** The run that is going on, if one is. */

@@ -1,5 +1,6 @@
 import {
   allHandlersFinished,
+  ApplicationFailure,
   CancellationScope,
   condition,
   continueAsNew,
@@ -12,7 +13,7 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { ActionKind, ActionResult } from '../domain/action.js';
+import { type ActionKind, type ActionResult, notPermitted } from '../domain/action.js';
 import type { Alert } from '../domain/alert.js';
 import type { IncidentView } from '../domain/incident.js';
 import { nextWake } from '../domain/ladder.js';
@@ -22,7 +23,7 @@ import { lookForCause } from './attaching.js';
 import { type Desk, openDesk } from './desk.js';
 import { type IncidentMemory, openMemory } from './incident-memory.js';
 import { details, levelOf, viewOf, waitingFor } from './incident-view.js';
-import { readRequest, refusal } from './people.js';
+import { forbidden, readRequest, refusal, type Request } from './people.js';
 import type { Undone } from './undo.js';
 
 export const alertSignal = defineSignal<[Alert]>('alert');
@@ -92,12 +93,20 @@ function listen(desk: Desk): void {
     setHandler(defineUpdate<ActionResult, [unknown]>(kind), (input) => desk.act(readRequest(desk.memory, kind, input)), {
       description,
       validator: (input) => {
-        const request = readRequest(desk.memory, kind, input);
-        const why = request.id && desk.memory.seen.includes(request.id) ? undefined : refusal(desk.memory, request, Date.now());
-        if (why) throw new Error(why);
+        judge(desk.memory, readRequest(desk.memory, kind, input));
       },
     });
   }
+  setHandler(defineSignal<[unknown]>('refusal'), (content) => desk.refused(content), { description: 'From our HTTP server: what the permissions forbade a person, for the record.' });
+}
+
+/** Throws what is not possible now, or not permitted; what was done before is neither. */
+function judge(memory: IncidentMemory, request: Request): void {
+  if (request.id && memory.seen.includes(request.id)) return;
+  const why = refusal(memory, request, Date.now());
+  if (why) throw new Error(why);
+  const denied = forbidden(memory, request);
+  if (denied) throw ApplicationFailure.nonRetryable(denied, notPermitted);
 }
 
 /** Search attributes and the UI's page. Attributes in one batch, and only when one of them moved: each batch is an event. */

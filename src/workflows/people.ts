@@ -1,5 +1,6 @@
 import type { Actor } from '../domain/actor.js';
-import { type ActionKind, type PersonAction, type SignedAction, unverifiedActions } from '../domain/action.js';
+import { type ActionKind, type PersonAction, type Refusal, type SignedAction, unverifiedActions } from '../domain/action.js';
+import { forbids } from '../domain/permissions.js';
 import { verified } from '../domain/signing.js';
 import { actorName } from '../domain/actor.js';
 import { currentRun, type IncidentMemory, openAsks } from './incident-memory.js';
@@ -9,6 +10,8 @@ export interface Request {
   /** Absent where nobody gave one. */
   id?: string;
   actor: Actor;
+  /** The actor's roles, as our server signed them. */
+  roles?: string[];
   action: PersonAction;
 }
 
@@ -17,14 +20,26 @@ export interface Request {
  * recorded as unverified. Lenient with what a person types into the UI: `{"text": "…"}`, `{"ask": "1.1"}` or nothing.
  */
 export function readRequest(memory: IncidentMemory, kind: ActionKind, input: unknown): Request {
-  const signed = input as Partial<SignedAction> | undefined;
-  if (signed && typeof signed === 'object' && typeof signed.signature === 'string' && signed.action?.kind === kind) {
-    const whole = signed as SignedAction;
-    if (whole.incidentId === memory.start.id && whole.action.kind !== 'mode' && whole.action.kind !== 'silence' && whole.action.kind !== 'expire silence' && verified(whole, memory.start.publicKeys)) {
-      return { id: whole.id, actor: { kind: 'person', person: whole.person, via: whole.via }, action: whole.action };
-    }
+  const signed = ofOurServer(memory, input);
+  if (signed?.action.kind === kind) {
+    const { id, person, via, roles, action } = signed;
+    return { id, actor: { kind: 'person', person, via }, action: action as PersonAction, ...(roles && { roles }) };
   }
   return { actor: { kind: 'unverified', via: 'temporal' }, action: typed(memory, kind, input) };
+}
+
+/** What a person may not do, as our server says it for the record; undefined for anything else. */
+export function readRefusal(memory: IncidentMemory, input: unknown): { id: string; actor: Actor; refusal: Refusal } | undefined {
+  const signed = ofOurServer(memory, input);
+  if (signed?.action.kind !== 'refusal') return undefined;
+  return { id: signed.id, actor: { kind: 'person', person: signed.person, via: signed.via }, refusal: signed.action };
+}
+
+function ofOurServer(memory: IncidentMemory, input: unknown): SignedAction | undefined {
+  const signed = input as Partial<SignedAction> | undefined;
+  if (!signed || typeof signed !== 'object' || typeof signed.signature !== 'string' || !signed.action) return undefined;
+  const whole = signed as SignedAction;
+  return whole.incidentId === memory.start.id && verified(whole, memory.start.publicKeys) ? whole : undefined;
 }
 
 function typed(memory: IncidentMemory, kind: ActionKind, input: unknown): PersonAction {
@@ -74,7 +89,7 @@ export function refusal(memory: IncidentMemory, { actor, action }: Request, now:
       return undefined;
     case 'approve':
     case 'decline':
-      return refusedAnswer(memory, action.ask, now);
+      return refusedAnswer(memory, action.ask, now) ?? (action.kind === 'approve' ? refusedSecond(memory, action.ask, actor) : undefined);
     case 'escalate': {
       const highest = 1 + memory.start.ladder.levels.length;
       if (action.level === undefined || (Number.isInteger(action.level) && action.level >= 1 && action.level <= highest)) return undefined;
@@ -99,6 +114,28 @@ export function refusal(memory: IncidentMemory, { actor, action }: Request, now:
     case 'resolve':
       return action.reason.trim() ? undefined : 'to close an incident unproven needs a reason';
   }
+}
+
+/**
+ * Why the permissions with which the incident began forbid a possible action, in words for the person; undefined if they
+ * don't. Somebody without a signature has no roles.
+ */
+export function forbidden(memory: IncidentMemory, { actor, action, roles = [] }: Request): string | undefined {
+  const { permissions } = memory.start;
+  const person = actor.kind === 'person' ? actor.person : undefined;
+  if (action.kind !== 'approve') return forbids(permissions, { person, roles }, action.kind);
+  const ask = memory.asks.find(({ id }) => id === action.ask);
+  if (!ask) return undefined;
+  if (permissions?.ownRequests === 'refused' && ask.requestedBy !== undefined && ask.requestedBy === person) {
+    return `${person} asked for the run that asks ${ask.id}: somebody else has to approve`;
+  }
+  return forbids(permissions, { person, roles }, { approve: ask.risk });
+}
+
+function refusedSecond(memory: IncidentMemory, id: string, actor: Actor): string | undefined {
+  const first = memory.asks.find((ask) => ask.id === id)?.first?.by;
+  const same = first?.kind === 'person' && actor.kind === 'person' && first.person === actor.person;
+  return same ? `${actor.person} has approved question ${id} already: it takes a second person` : undefined;
 }
 
 function refusedUndo({ undos }: IncidentMemory, id: string): string | undefined {

@@ -3,11 +3,19 @@ import type { ActionResult } from '../domain/action.js';
 import { acknowledge, snooze } from '../domain/ladder.js';
 import { beginClose } from './closing.js';
 import type { Books } from './desk.js';
-import { currentRun, entry, note, openAsks } from './incident-memory.js';
+import { currentRun, entry, note, noteRefusal, openAsks } from './incident-memory.js';
 import { nextInWords } from './incident-view.js';
-import { refusal, type Request } from './people.js';
+import { forbidden, readRefusal, refusal, type Request } from './people.js';
 import { answer, pageEarly, stopRun } from './runs.js';
 import { startUndo } from './undoing.js';
+
+/** Puts on record what our server says that a person may not do. Anything else is ignored: a forger writes nothing here. */
+export function takeRefusal({ memory }: Books, input: unknown, now: number): void {
+  const told = readRefusal(memory, input);
+  if (!told || memory.seen.includes(told.id)) return;
+  memory.seen = [...memory.seen, told.id].slice(-500);
+  noteRefusal(memory, now, told.actor, `${told.refusal.of} refused: ${told.refusal.why}`);
+}
 
 /** Does what a person asks, or puts the refusal on record. A second delivery of the same request changes nothing. */
 export function act(books: Books, request: Request, now: number): ActionResult {
@@ -15,9 +23,9 @@ export function act(books: Books, request: Request, now: number): ActionResult {
   const { id, actor, action } = request;
   if (id && memory.seen.includes(id)) return { said: 'done before' };
   if (id) memory.seen = [...memory.seen, id].slice(-500);
-  const why = refusal(memory, request, now);
+  const why = refusal(memory, request, now) ?? forbidden(memory, request);
   if (why) {
-    note(memory, entry(now, actor, 'refused', `${action.kind} refused: ${why}`));
+    noteRefusal(memory, now, actor, `${action.kind} refused: ${why}`);
     return { said: `refused: ${why}` };
   }
   const open = !(memory.closed ?? memory.closing);
@@ -35,6 +43,11 @@ export function act(books: Books, request: Request, now: number): ActionResult {
     case 'decline': {
       const ask = openAsks(memory).find((a) => a.id === action.ask);
       if (!ask) return { said: 'refused: it is not open' };
+      if (action.kind === 'approve' && ask.needsTwoPeople && !ask.first) {
+        ask.first = { by: actor, at: now };
+        note(memory, entry(now, actor, 'decision', `${ask.id} (${ask.act}): approved by the first of two people`));
+        return { said: `approved: ${ask.act} on ${ask.host} still waits for a second person` };
+      }
       answer(books, ask, action.kind === 'approve' ? 'approved' : 'declined', actor, now);
       if (action.kind === 'decline' && action.reason) note(memory, entry(now, actor, 'note', action.reason));
       return { said: `${action.kind === 'approve' ? 'approved' : 'declined'}: ${ask.act} on ${ask.host}` };
@@ -53,6 +66,7 @@ export function act(books: Books, request: Request, now: number): ActionResult {
       return { said: 'noted' };
     case 'check':
       memory.wanted = action.run ? 'full' : 'check';
+      if (actor.kind === 'person') memory.wantedBy = actor.person;
       note(memory, entry(now, actor, 'run', action.run ? 'asked for a run' : 'asked for a check'));
       return { said: action.run ? 'a run starts' : 'a check starts' };
     case 'undo': {

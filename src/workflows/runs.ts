@@ -9,6 +9,7 @@ import { type Books, changeState } from './desk.js';
 import { byIncident, byLadder, byRun, currentRun, entry, type IncidentMemory, note, openAsks } from './incident-memory.js';
 import { queues, runId } from './names.js';
 import { sendPage } from './telling.js';
+import { needsTwoPeople } from '../domain/permissions.js';
 import { automaticUndosSettled, undoAutomatic } from './undoing.js';
 
 /** "After 3 runs with acts only a person starts the next." */
@@ -21,16 +22,18 @@ export function startWantedRun(books: Books, now: number): void {
   if (memory.nextCheckAt !== undefined && memory.nextCheckAt <= now) memory.wanted ??= 'check';
   if (!memory.wanted) return;
   const kind = memory.wanted;
+  const { wantedBy } = memory;
   delete memory.wanted;
+  delete memory.wantedBy;
   delete memory.nextCheckAt;
-  start(books, kind, now);
+  start(books, kind, now, wantedBy);
 }
 
-function start(books: Books, kind: RunRecord['kind'], now: number): void {
+function start(books: Books, kind: RunRecord['kind'], now: number, askedBy?: string): void {
   const { memory, workflowId } = books;
   const { start: begun } = memory;
   const n = (memory.runs.at(-1)?.n ?? 0) + 1;
-  const record: RunRecord = { n, kind, workflowId: runId(begun.id, n), startedAt: now, quietUntil: now, phase: 'started', steps: [] };
+  const record: RunRecord = { n, kind, workflowId: runId(begun.id, n), startedAt: now, quietUntil: now, phase: 'started', ...(askedBy !== undefined && { askedBy }), steps: [] };
   memory.runs.push(record);
   // A run says nothing of checks on its own: a line each quarter of an hour would bury the rest.
   if (kind === 'full') note(memory, entry(now, byIncident, 'run', `run ${n} of ${begun.alert.runbook} starts`));
@@ -142,10 +145,16 @@ export function runFound(books: Books, message: Found): void {
 export function runAsked(books: Books, message: Asks): void {
   const { memory } = books;
   const now = Date.now();
-  if (!heardOf(books, message) || memory.closing) return;
+  const run = heardOf(books, message);
+  if (!run || memory.closing) return;
   if (message.mitigated) changeState(books, 'mitigated', now);
   for (const ask of message.asks.filter((one) => !memory.asks.some((known) => known.id === one.id))) {
-    memory.asks.push({ ...ask, askedAt: now });
+    memory.asks.push({
+      ...ask,
+      askedAt: now,
+      ...(needsTwoPeople(memory.start.permissions, ask.risk) && { needsTwoPeople: true }),
+      ...(run.askedBy !== undefined && { requestedBy: run.askedBy }),
+    });
     memory.untold.push(ask.id);
     note(memory, entry(now, byRun, 'ask', `${ask.id}: may ${ask.act} on ${ask.host} go ahead? ${ask.command}`));
   }
@@ -239,10 +248,10 @@ export function answer(books: Books, ask: AskRecord, given: 'approved' | 'declin
   ask.answer = { answer: given, by, at: now };
   note(memory, entry(now, by, 'decision', `${ask.id} (${ask.act}): ${given}`));
   const run = currentRun(memory);
-  if (run) decide(books, run, { ask: ask.id, answer: given, by });
+  if (run) decide(books, run, { ask: ask.id, answer: given, by, ...(ask.first && { first: ask.first.by }) });
 }
 
-function decide(books: Books, run: RunRecord, given: Pick<Decision, 'ask' | 'answer' | 'by'>): void {
+function decide(books: Books, run: RunRecord, given: Pick<Decision, 'ask' | 'answer' | 'by' | 'first'>): void {
   const { memory } = books;
   const declined = memory.asks.some((ask) => ask.answer?.answer === 'declined' && ask.askedAt >= memory.ladder.zeroAt);
   const decision: Decision = { v: 1, ...given, nobodyThere: !memory.acknowledgedOnce && !declined };

@@ -172,6 +172,21 @@ describe("the people's API", () => {
     expect(seen.modes).toEqual([{ scope: 'diskSpaceCritical', mode: 'observe-only', by: 'alice' }]);
   });
 
+  it('leaves the kill switch and new incidents to those to whom the config leaves them', async () => {
+    const permissions = { open: ['Security Team'], mode: ['alice'], twoPeople: [], ownRequests: 'refused' as const };
+    const { incidents, seen: asked } = remembering();
+    const restricted = await served(incidents, {}, { permissions });
+    try {
+      const opened = await call(`${restricted.url}/api/incidents`, { ...alice, body: { runbook: 'diskSpaceCritical', target: 'app-2:/', title: 'x' } });
+      expect([opened.status, opened.json]).toEqual([403, { error: 'forbidden', message: 'open is left to Security Team by the config, and alice is none of them' }]);
+      expect((await call(`${restricted.url}/api/mode`, { ...alice, method: 'PUT', body: { scope: 'global', mode: 'observe-only' } })).status).toBe(200);
+      expect([asked.accepted.length, asked.modes.length]).toEqual([0, 1]);
+      expect((await call(`${restricted.url}/metrics`)).text).toContain('responder_http_refusals_total{source="alice",code="forbidden"} 1');
+    } finally {
+      await restricted.close();
+    }
+  });
+
   it('lists the runbooks', async () => {
     const { json } = await call(`${base}/api/runbooks`, alice);
     expect((json.runbooks as { type: string }[]).map(({ type }) => type)).toEqual(['diskSpaceCritical', 'generalTroubleshooting']);

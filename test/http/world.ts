@@ -78,13 +78,14 @@ interface Wishes {
   contacts?: Config['people'][string]['contacts'];
   examination?: Doctor['examine'];
   silences?: Silences;
+  permissions?: Config['permissions'];
 }
 
 /** The real server on a free port of the loopback. `log` holds the lines it wrote. */
 export async function served(
   incidents: Incidents,
   http: { bodyLimit?: number; requestsPerMinute?: number } = {},
-  { since = noReports, keys = [], linkKeys = [], sources = {}, channels = {}, contacts = [], examination = notAsked, silences = noSilences }: Wishes = {},
+  { since = noReports, keys = [], linkKeys = [], sources = {}, channels = {}, contacts = [], examination = notAsked, silences = noSilences, permissions }: Wishes = {},
 ) {
   const log: string[] = [];
   const app: FastifyInstance = await buildServer({
@@ -94,6 +95,7 @@ export async function served(
       roster: { roles: standardRoles, overrides: [{ role: 'CTO', from: Date.parse('2026-12-24T18:00:00Z'), until: Date.parse('2026-12-26T18:00:00Z'), people: ['alice'], reason: 'holiday' }] },
       sources: { monitoring: { token: [new Secret(tokens.monitoring)], requestsPerMinute: 10_000 }, ...sources },
       encryption: { keys },
+      ...(permissions && { permissions }),
       channels: { log: {}, slackWebhooks: {}, teams: {}, webhooks: {}, ...channels },
       links: { console: 'http://127.0.0.1:8080', temporalUi: 'http://127.0.0.1:8233', keys: linkKeys, validFor: 3_600_000 },
       http: { host: '127.0.0.1', port: 0, bodyLimit: 1_048_576, requestsPerMinute: 10_000, ...http },

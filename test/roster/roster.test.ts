@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { onCall } from '../../src/roster/on-call.js';
-import { holders, nextHandOver, type Roster, turnAt } from '../../src/roster/roster.js';
+import { holders, nextHandOver, type Roster, rolesOf, turnAt } from '../../src/roster/roster.js';
 
 const at = (iso: string): number => Date.parse(iso);
 const roster: Roster = {
@@ -27,6 +27,10 @@ const turns = (role: 'Primary' | 'Secondary', from: string, count: number): stri
 };
 
 describe('the roster', () => {
+  it('gives somebody the roles of their turn, and none for which they would only stand in', () => {
+    expect([rolesOf(roster, 'carol', at('2026-11-03T12:00Z')), rolesOf(roster, 'carol', at('2026-11-04T12:00Z')), rolesOf(roster, 'dave', at('2026-11-03T12:00Z'))]).toEqual([['Secondary'], ['Primary'], ['Escalation contact']]);
+  });
+
   it('follows the rotation, and overrides for their span only, the later one where two overlap', () => {
     expect(turns('Primary', '2026-11-02T09:00Z', 7)).toEqual([
       '11-02T09:00 alice rotation',

@@ -80,11 +80,11 @@ export interface TestIncident {
   pass(minutes: number): Promise<void>;
   /** Lets what is due now happen, without skipping more than a moment. */
   until(holds: (view: IncidentView) => boolean | Promise<boolean>, what: string): Promise<IncidentView>;
-  act(action: PersonAction, person?: string): Promise<string>;
+  act(action: PersonAction, person?: string, roles?: string[]): Promise<string>;
   /** The same without our HTTP server: a signal with whatever somebody typed, or a signed action. */
   signal(kind: PersonAction['kind'], input?: unknown): Promise<void>;
   /** An action as our HTTP server signs it; with another `seed` as a forger would. */
-  sign(action: PersonAction, more?: { person?: string; seed?: Uint8Array; incidentId?: string }): SignedAction;
+  sign(action: SignedAction['action'], more?: { person?: string; roles?: string[]; seed?: Uint8Array; incidentId?: string }): SignedAction;
   /** Of the timeline: `minute what: text` of the lines of these kinds, of all if none is named. */
   story(...what: TimelineEntry['what'][]): Promise<string[]>;
   /** The refusal of an update's validator. */
@@ -258,8 +258,8 @@ export async function openWorld({ bundles = testBundles, realTime = false, peopl
         memo: { incidentId: start.id, openedAt: at, environment: start.place.environment, title: runbook.title },
         typedSearchAttributes: [{ key: searchAttributes.runbook, value: type }],
       });
-      const signed: TestIncident['sign'] = (action, { person = 'alice', seed: key = seed, incidentId = start.id } = {}) =>
-        sign({ v: 1, id: randomUUID(), incidentId, person, via: 'cli', at: Date.now(), action }, key);
+      const signed: TestIncident['sign'] = (action, { person = 'alice', roles, seed: key = seed, incidentId = start.id } = {}) =>
+        sign({ v: 1, id: randomUUID(), incidentId, person, via: 'cli', at: Date.now(), action, ...(roles && { roles }) }, key);
       const mine = (): Sent[] => world.sent.filter((m) => m.key.startsWith(start.id));
       const incident: TestIncident = {
         handle, start, host,
@@ -274,8 +274,8 @@ export async function openWorld({ bundles = testBundles, realTime = false, peopl
           }
           throw new Error(`${what} did not happen; ${JSON.stringify(await incident.view(), null, 1)}`);
         },
-        async act(action, person = 'alice') {
-          const { said } = await handle.executeUpdate<{ said: string }, [SignedAction]>(action.kind, { args: [signed(action, { person })] });
+        async act(action, person = 'alice', roles) {
+          const { said } = await handle.executeUpdate<{ said: string }, [SignedAction]>(action.kind, { args: [signed(action, { person, ...(roles && { roles }) })] });
           return said;
         },
         sign: signed,
