@@ -13,6 +13,7 @@ import { startTemporal } from '../../sandbox/servers/temporal.js';
 import { controlActivities } from '../../src/activities/control.js';
 import { doctorChannelActivities } from '../../src/activities/doctor-channels.js';
 import { neighbourActivities } from '../../src/activities/neighbours.js';
+import type { PageParts } from '../../src/activities/pager.js';
 import { pageActivities } from '../../src/activities/pages.js';
 import { silenceActivities } from '../../src/activities/silences.js';
 import type { Channel, Message, Person } from '../../src/channels/channel.js';
@@ -66,6 +67,8 @@ export interface World {
   /** Turns the kill switch, as our HTTP server does. */
   setMode(mode: Mode, scope: string): Promise<SignedAction>;
   client: Client;
+  /** Signs what people do, as the server's key. */
+  seed: Uint8Array;
   sent: Sent[];
   /** Called for each message before it is accepted; may throw. */
   onSend: (message: Message) => Promise<void>;
@@ -105,6 +108,8 @@ interface WorldOptions {
   people?: Record<string, Person>;
   /** On Temporal's dev server, where no time is skipped: for tests of what the test server does otherwise, such as continuing as new. */
   realTime?: boolean;
+  /** Other channels than the one that fills `sent`, and links. */
+  pages?: Pick<PageParts, 'channels' | 'links'>;
 }
 
 interface Server {
@@ -135,7 +140,7 @@ async function devServer(): Promise<Server> {
 }
 
 /** Starts a world, with the practice runbooks unless given others. Its clock is shared by the tests of a file, and only moves when a test passes time. */
-export async function openWorld({ bundles = testBundles, realTime = false, people: others = {} }: WorldOptions = {}): Promise<World> {
+export async function openWorld({ bundles = testBundles, realTime = false, people: others = {}, pages: otherPages }: WorldOptions = {}): Promise<World> {
   quietRuntime();
   const { env, stopServer } = await (realTime ? devServer() : timeSkippingServer());
   const { incidents, runs } = await bundles();
@@ -171,6 +176,7 @@ export async function openWorld({ bundles = testBundles, realTime = false, peopl
           people: { ...Object.fromEntries(people.map((id) => [id, { name: id, contacts: [{ email: `${id}@example.com` }] }])), ...others },
           channels: [channel],
           log: channel,
+          ...otherPages,
         }),
         ...doctorChannelActivities({ people: {}, channels: [channel] }),
         storeReport: async (view) => {
@@ -202,6 +208,7 @@ export async function openWorld({ bundles = testBundles, realTime = false, peopl
     env,
     reports,
     client,
+    seed,
     sent: [],
     async hostWorker(host, activities) {
       const worker = await hostWorker(parts, host, activities);
