@@ -33,6 +33,8 @@ COPY --from=build /app/bundles bundles
 COPY package.json package-lock.json tsconfig.json ./
 COPY bin bin
 COPY deploy/healthy.mjs deploy/healthy.mjs
+# Where simulations look for Temporal's test server.
+COPY sandbox/servers sandbox/servers
 COPY src src
 USER 10001:10001
 STOPSIGNAL SIGTERM

@@ -18,7 +18,7 @@ export interface Surroundings {
   now(): number;
   /** Resolves after `ms`; rejects if the signal is aborted before. */
   pause(ms: number, signal: AbortSignal): Promise<void>;
-  /** Aborted by the first Ctrl-C after this was asked for; until then Ctrl-C ends the process as always. */
+  /** Aborted by the first Ctrl-C or SIGTERM after this was asked for; until then either ends the process as always. */
   interruption(): AbortSignal;
 }
 
@@ -26,6 +26,7 @@ export interface Surroundings {
 export interface Cli {
   api: Api;
   out: Output;
+  env: NodeJS.ProcessEnv;
   now(): number;
   pause: Surroundings['pause'];
   interruption(): AbortSignal;
@@ -59,6 +60,7 @@ export function connector(surroundings: Surroundings, ended: (code: number) => v
         token: (as) => checkedToken(env, as),
       }),
       out: output({ stdout, stderr, json: json === true, env }),
+      env,
       now,
       pause,
       interruption,

@@ -16,7 +16,7 @@ process.exitCode = await run(process.argv.slice(2), {
   pause: (ms, signal) => sleep(ms, undefined, { signal }),
   interruption() {
     const interruption = new AbortController();
-    process.once('SIGINT', () => interruption.abort());
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interruption.abort());
     return interruption.signal;
   },
 });

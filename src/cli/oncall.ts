@@ -22,17 +22,18 @@ export function addOnCall(program: Command, connect: Connect): void {
     .option('--at <time>', 'at another moment: 2026-12-24T18:00, of the local time zone if it names none')
     .addHelpText('after', examples('oncall', 'oncall --at 2026-12-24T18:00', 'oncall --json'))
     .action(async ({ at }: { at?: string }, command: Command) => {
-      const moment = at === undefined ? undefined : momentOf(at);
+      const moment = at === undefined ? undefined : momentOf(at, 'oncall');
       const { api, out } = connect(command);
       const list = await api.onCall(moment);
       out.result(list, () => onCallText(list, out.ink));
     });
 }
 
-function momentOf(text: string): Date {
+/** Reads `--at` of a command. Throws `UsageError`. */
+export function momentOf(text: string, command: string): Date {
   const moment = DateTime.fromISO(text);
   if (moment.isValid) return moment.toJSDate();
-  throw new UsageError(`--at must be a moment, not ${JSON.stringify(text)}`, 'For example: responder oncall --at 2026-12-24T18:00');
+  throw new UsageError(`--at must be a moment, not ${JSON.stringify(text)}`, `For example: responder ${command} --at 2026-12-24T18:00`);
 }
 
 function onCallText({ at, roles }: OnCallList, ink: Ink): string {

@@ -12,6 +12,7 @@ import { addOnCall } from './oncall.js';
 import { addReport } from './report.js';
 import { addShow } from './show.js';
 import { addSilence } from './silence.js';
+import { addSimulate } from './simulate.js';
 import { addTrial } from './trial.js';
 import { addWatch } from './watch.js';
 
@@ -20,6 +21,7 @@ Environment:
   RESPONDER_URL          the server (default http://127.0.0.1:8080)
   RESPONDER_TOKEN        your own token; who you are in the record
   RESPONDER_ALERT_TOKEN  the token of the monitoring systems, for alert
+  RESPONDER_CONFIG       the config, for simulate (default ./responder.yaml)
   NO_COLOR               no colours, also on a terminal`;
 
 const firstSteps = `
@@ -53,7 +55,7 @@ export function buildProgram(surroundings: Surroundings, ended: (code: number) =
 
   const connect = connector(surroundings, ended);
   const groups: [string, ((program: Command, connect: Connect) => void)[]][] = [
-    ['Look:', [addIncidents, addShow, addWatch, addReport, addOnCall, addTrial, addDoctor, addCatalogue]],
+    ['Look:', [addIncidents, addShow, addWatch, addReport, addOnCall, addTrial, addDoctor, addSimulate, addCatalogue]],
     ['Answer:', [addAnswers]],
     ['Steer:', [addPeopleActions, addRunActions, addMode, addSilence]],
     ['Start:', [addOpen, addAlert, addRoute]],

@@ -57,6 +57,12 @@ export async function registerWithTemporal(connection: Connection, { namespace, 
   return said;
 }
 
+/** Adds our search attributes to a namespace that has none of them: of a server of one's own, which needs no patience. */
+export async function registerSearchAttributes(connection: Connection, namespace: string): Promise<void> {
+  const attributes = Object.fromEntries(Object.values(searchAttributes).map(({ name, type }) => [name, indexed[type]]));
+  await connection.operatorService.addSearchAttributes({ namespace, searchAttributes: attributes });
+}
+
 function ifAlreadyThere(error: unknown): false {
   if (isGrpcServiceError(error) && error.code === 6) return false; // ALREADY_EXISTS
   throw error;

@@ -6,11 +6,14 @@ import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import { encodedFailures } from '../payloads/encryption.js';
 
-/** `incidents` holds what pages people, `runs` the runbooks: apart, so that a broken runbook can't stop a page. */
-export type BundleName = 'incidents' | 'runs';
+/**
+ * `incidents` holds what pages people, `runs` the runbooks: apart, so that a broken runbook can't stop a page. `simulated-runs`
+ * are the runbooks without a host.
+ */
+export type BundleName = 'incidents' | 'runs' | 'simulated-runs';
 
 /** Entry files: src/workflows/incidents.ts, and index.ts, which lists the runbooks. */
-const entries: Record<BundleName, string> = { incidents: 'incidents', runs: 'index' };
+const entries: Record<BundleName, string> = { incidents: 'incidents', runs: 'index', 'simulated-runs': 'index' };
 
 const here = dirname(fileURLToPath(import.meta.url));
 const project = join(here, '..', '..');
@@ -43,7 +46,9 @@ export function bundleFile(name: BundleName, failures: FailureMessages): string 
 
 /** The code of one of our bundles, built anew. */
 export function bundleOf(name: BundleName, failures: FailureMessages): Promise<string> {
-  return bundle(join(here, '..', 'workflows', `${entries[name]}${extension}`), name === 'runs', { failures });
+  const workflows = join(here, '..', 'workflows');
+  const interceptors = name === 'simulated-runs' ? [join(workflows, `simulated-steps${extension}`)] : [];
+  return bundle(join(workflows, `${entries[name]}${extension}`), name !== 'incidents', { failures, interceptors });
 }
 
 /** Bundles one entry file of workflows; `guarded` adds the interceptor by which a run says that it failed, `interceptors` are files of others. */
