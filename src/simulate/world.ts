@@ -9,6 +9,8 @@ import { controlActivities } from '../activities/control.js';
 import { doctorChannelActivities } from '../activities/doctor-channels.js';
 import type { NeighbourActivities } from '../activities/neighbours.js';
 import { pageActivities } from '../activities/pages.js';
+import { silenceActivities } from '../activities/silences.js';
+import { runbooks } from '../catalogue.js';
 import type { Channel, Message } from '../channels/channel.js';
 import type { Config } from '../config.js';
 import { hostWorker, incidentWorker, pageWorker, runWorker } from '../workers/build.js';
@@ -67,7 +69,7 @@ export async function openSimulatedWorld({ config, recovered, onProgress, signal
   const { bar, holdRisky, letIn } = control;
   const workers = await Promise.all([
     incidentWorker(parts, incidents, alone),
-    pageWorker(parts, { ...pageActivities(paging), ...doctorChannelActivities(paging), storeReport: async ({ incident }) => ({ file: `${incident.id}.md` }), ...alone, bar, holdRisky, letIn }),
+    pageWorker(parts, { ...pageActivities(paging), ...doctorChannelActivities(paging), ...silenceActivities({ client, config, runbooks }), storeReport: async ({ incident }) => ({ file: `${incident.id}.md` }), ...alone, bar, holdRisky, letIn }),
     runWorker(parts, runs, { ...control, openIncident: async () => ({ incidentId: null, state: 'simulated' }) }),
     ...Object.keys(config.hosts).map((name) => hostWorker(parts, name, host)),
   ]);
