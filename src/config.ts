@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { ClientConnectConfig } from '@temporalio/envconfig';
 import { parseDocument } from 'yaml';
@@ -66,6 +66,8 @@ export interface Config {
   automation: Automation;
   /** Folder of the signing key and the reports. Absolute. */
   state: string;
+  /** Alerts on their way to Temporal: an absolute folder of this server alone, and for how many incidents there is room. */
+  spool: { folder: string; atMost: number };
   signingKey?: Secret;
   encryption: ParsedSections['encryption'];
   links: ParsedSections['links'];
@@ -177,6 +179,7 @@ function assembled(parsed: ParsedSections, temporal: Config['temporal'], folder:
     times: scaled({ ...standardTimes, ...given }, scale),
     automation: parsed.automation,
     state: resolve(folder, parsed.state),
+    spool: { folder: resolve(folder, parsed.spool.folder ?? join(parsed.state, 'spool')), atMost: parsed.spool.atMost },
     ...(parsed.signingKey && { signingKey: parsed.signingKey }),
     encryption: parsed.encryption,
     links: parsed.links,

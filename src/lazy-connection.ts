@@ -22,7 +22,12 @@ export function lazyConnection(options: ConnectionOptions): LazyConnection {
       return delay;
     },
   });
-  const connection = Connection.lazy({ ...options, interceptors: [interceptor] });
+  const connection = Connection.lazy({
+    ...options,
+    interceptors: [interceptor],
+    // After a long outage the next try is within seconds, where gRPC's own pauses grow to two minutes.
+    channelArgs: { 'grpc.max_reconnect_backoff_ms': 5_000, ...options.channelArgs },
+  });
   return {
     connection,
     async close() {

@@ -77,6 +77,12 @@ export function createMetrics() {
       labelNames: ['source', 'runbook', 'state'],
       registers,
     }),
+    spool: {
+      entries: new Gauge({ name: 'responder_spool_entries', help: 'Incidents whose alerts wait for Temporal.', registers }),
+      away: new Gauge({ name: 'responder_temporal_away', help: '1 while alerts wait because Temporal takes none.', registers }),
+      setAside: new Counter({ name: 'responder_spool_set_aside_total', help: 'Entries that Temporal refuses for ever.', registers }),
+      unwritable: new Counter({ name: 'responder_spool_unwritable_total', help: 'Writes of the spool that failed.', registers }),
+    },
     refusals: new Counter({
       name: 'responder_http_refusals_total',
       help: 'Requests refused or failed, by who sent them and why.',

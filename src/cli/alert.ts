@@ -118,16 +118,18 @@ function jsonOf(text: string, from: string): unknown {
 
 function tellAccepted({ out, typed, endWith }: Cli, alerts: AcceptedAlert[]): void {
   // Kept for sure, but not known to have opened anything: a script must be able to notice.
-  if (alerts.some((alert) => alert.state === 'queued')) endWith('notYetApplied');
+  const some = (state: AcceptedAlert['state']): boolean => alerts.some((alert) => alert.state === state);
+  if (some('queued') || some('accepted')) endWith('notYetApplied');
   out.result({ alerts }, () => {
     if (alerts.length === 0) return 'The server found no alert in it.';
     const rows = alerts.map((alert) => [stateWords(alert.state), oneLine(alert.fingerprint), alert.incidentId ?? '']);
     const first = alerts.find((alert) => alert.incidentId !== null && alert.state !== 'ignored');
-    const queued = alerts.some((alert) => alert.state === 'queued')
+    const accepted = some('accepted') ? '\n\nAccepted: the server keeps it, and Temporal gets it as soon as it can. `responder incidents` shows it then.' : '';
+    const queued = some('queued')
       ? '\n\nQueued: Temporal keeps it, but did not say in time what it opened or joined. `responder incidents` shows it.'
       : '';
     const next = first?.incidentId ? `\n\n${out.ink.green('→')} ${typed(`watch ${first.incidentId}`)}` : '';
-    return `${table(['alert', 'runbook/target', 'incident'], rows, out.ink)}${queued}${next}`;
+    return `${table(['alert', 'runbook/target', 'incident'], rows, out.ink)}${queued}${accepted}${next}`;
   });
 }
 
@@ -137,6 +139,7 @@ function stateWords(state: AcceptedAlert['state']): string {
     joined: 'joined the open incident',
     queued: 'queued',
     silenced: 'held by a silence: pages when that ends, if it still fires',
+    accepted: 'accepted',
     ignored: 'ignored: it says resolved and nothing is open',
   };
   return words[state] ?? oneLine(state);

@@ -33,12 +33,12 @@ export interface IncidentDetails {
   progress: StepReport[];
 }
 
-/** What became of one alert. `queued` is kept, but what it opened or joined was not known in time. */
+/** What became of one alert. `queued` and `accepted` are kept, but what it opened or joined was not known in time. */
 export interface AcceptedAlert {
   fingerprint: string;
   workflowId: string;
   incidentId: string | null;
-  state: 'opened' | 'joined' | 'queued' | 'silenced' | 'ignored';
+  state: 'opened' | 'joined' | 'queued' | 'silenced' | 'accepted' | 'ignored';
 }
 
 /** Where one alert would go. */

@@ -312,6 +312,15 @@ export function sections(env: Environment) {
     times,
     automation: z.record(z.string(), z.enum(['as specified', 'ask', 'never'])).default({}),
     state: z.string().min(1).default('var/state'),
+    /** Alerts on their way to Temporal. */
+    spool: z
+      .strictObject({
+        /** Of this server alone, on a disk of its own machine; default: `spool` in `state`. */
+        folder: z.string().min(1).optional(),
+        /** Incidents whose alerts may wait at the same time. */
+        atMost: z.int().min(1).max(100_000).default(10_000),
+      })
+      .prefault({}),
     signingKey: secret
       .refine((value) => /^[0-9a-f]{64}$/i.test(value.reveal()), 'must be an Ed25519 seed: 64 hexadecimal digits')
       .optional(),

@@ -1,3 +1,4 @@
+import type { OwnPage } from './page.js';
 import type { Severity } from './severity.js';
 
 /** One message of a monitoring system, parsed, routed to its runbook and target, and accepted by our server. */
@@ -20,6 +21,20 @@ export interface Alert {
   startsAt?: string;
   /** Milliseconds since the epoch, when our server accepted it: time zero of the incident it opens. */
   acceptedAt: number;
+  /** Of a word to an incident that stands for several alerts, or that waited. */
+  kept?: Kept;
+}
+
+/** What our server adds to the last of the alerts that it kept for one incident. */
+export interface Kept {
+  /** UUIDv7 of what was kept: the same if it is sent again. */
+  id: string;
+  /** Alerts under this id so far, this one included. */
+  count: number;
+  /** One of them fires, whatever the last one says. */
+  fired: boolean;
+  /** Whom the server paged itself. */
+  paged?: OwnPage;
 }
 
 /** Runbook and target: alerts with the same fingerprint belong to one incident. */

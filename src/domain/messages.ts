@@ -1,5 +1,6 @@
 import type { Actor } from './actor.js';
 import type { Alert } from './alert.js';
+import type { OwnPage } from './page.js';
 import type { Permissions } from './permissions.js';
 import type { Place } from './place.js';
 import type { Ladder } from './runbook.js';
@@ -151,6 +152,8 @@ export interface IncidentStart {
   links: { console: string; temporal: string };
   /** Title and prevention of the runbook, for pages and report. */
   runbook: { title: string; prevention: string[] };
+  /** The server has paged level 1 of this incident already. */
+  paged?: OwnPage;
   /** Continue as new beyond this many events, even before the server suggests it. */
   historyAtMost?: number;
 }

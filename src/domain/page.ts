@@ -94,3 +94,9 @@ export interface PageResult {
 
 /** A copy for one person: by contacts with a delay (ms after the page), or at the end of quiet hours (ms since the epoch). */
 export type Later = { person: string } & ({ after: number } | { until: number });
+
+/** What the server did itself while Temporal was away: the first page of level 1, under the key that the incident would use. */
+export interface OwnPage {
+  deliveries: Delivery[];
+  missing: Missing[];
+}

@@ -22,7 +22,7 @@ export const acceptedAlerts = z.object({
       fingerprint: z.string(),
       workflowId: z.string(),
       incidentId: z.string().nullable(),
-      state: z.enum(['opened', 'joined', 'queued', 'silenced', 'ignored']),
+      state: z.enum(['opened', 'joined', 'queued', 'silenced', 'accepted', 'ignored']),
     }),
   ),
 });

@@ -21,6 +21,8 @@ export const statuses = {
   too_many_requests: 429,
   unexpected: 500,
   temporal_unreachable: 503,
+  spool_full: 503,
+  spool_unwritable: 503,
   no_worker: 504,
 } as const;
 
@@ -37,7 +39,7 @@ export class ApiError extends Error {
   }
 }
 
-/** Seconds after which a client should try again when Temporal can't be reached. */
+/** Seconds after which a client should try again what could not be done now. */
 const retryAfter = 5;
 
 /** Answers any error as `{error, message}`. What is not ours is logged and told only as 'unexpected'. */
@@ -47,7 +49,7 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
   const status = statuses[code];
   if (status >= 500) request.log.error({ err: error }, code);
   else request.log.info({ code, reason: message }, 'refused');
-  if (code === 'temporal_unreachable') void reply.header('retry-after', retryAfter);
+  if (status === 503) void reply.header('retry-after', retryAfter);
   if (code === 'unauthorized') void reply.header('www-authenticate', 'Bearer');
   return reply.code(status).send({ error: code, message });
 }

@@ -7,13 +7,14 @@ import type { StepReport } from '../domain/step.js';
 
 /**
  * What became of an accepted alert. `opened` and `joined` name the incident; `queued` means that Temporal has it but could
- * not say in time which of the two it is; `silenced` that a silence holds it; `ignored` is a 'resolved' for which nothing is open.
+ * not say in time which of the two it is; `accepted` that our server has it on its disk and Temporal is still to get it;
+ * `silenced` that a silence holds it; `ignored` is a 'resolved' for which nothing is open.
  */
 export interface AcceptedAlert {
   fingerprint: string;
   workflowId: string;
   incidentId: string | null;
-  state: 'opened' | 'joined' | 'queued' | 'silenced' | 'ignored';
+  state: 'opened' | 'joined' | 'queued' | 'silenced' | 'accepted' | 'ignored';
 }
 
 /** An incident as lists show it, readable without a worker. Times in ms since the epoch. */

@@ -11,8 +11,13 @@ import { buildServer } from './build-server.js';
 import { fetchText } from './fetch-text.js';
 import type { Traces } from '../telemetry/traces.js';
 import { lazyConnection } from '../lazy-connection.js';
-import { dataConverterOf } from '../payloads/encryption.js';
-import type { Reports } from './incidents.js';
+import { dataConverterOf, sealingOf } from '../payloads/encryption.js';
+import { waysToTell } from '../workers/ways-to-tell.js';
+import type { Incidents, Reports } from './incidents.js';
+import { ownPages } from './own-pages.js';
+import { silencing } from './silencing-intake.js';
+import { openSpool } from './spool.js';
+import { spooledIntake } from './spooled-intake.js';
 import { temporalIncidents } from './temporal-incidents.js';
 import { temporalSilences } from './temporal-silences.js';
 
@@ -25,13 +30,13 @@ export function reportsFolder({ state }: Pick<Config, 'state'>): string {
 export interface Serving {
   /** `http://127.0.0.1:8080`. */
   url: string;
-  /** Takes no new requests, finishes those in flight, then ends the connection to Temporal. A repeat is safe. */
+  /** Takes no new requests, finishes those in flight, closes the spool and ends the connection to Temporal. A repeat is safe. */
   close(): Promise<void>;
 }
 
 /**
  * Builds the parts, listens, and resolves when requests are taken. Temporal need not be up: the connection is made on use
- * and again after every outage; until then alerts are answered 503 and /readyz says so. Throws if the port is taken.
+ * and again after every outage; until then alerts are kept in the spool and /readyz says so. Throws if the port or the spool is taken.
  */
 export async function serve({
   config,
@@ -50,17 +55,33 @@ export async function serve({
   const client = new Client({ connection: temporal.connection, namespace: config.temporal.namespace, interceptors: traces.client, ...(dataConverter && { dataConverter }) });
   const folder = reportsFolder(config);
   const reports: Reports = { read: (id, format) => readReport(folder, id, format), since: (moment) => reportsSince(folder, moment) };
+  const metrics = createMetrics();
   const { keeper, silences } = temporalSilences({ client, seed });
-  const incidents = temporalIncidents({ client, config, seed, reports, keeper });
+  const { handOver, ...inTemporal } = temporalIncidents({ client, config, seed, reports });
+  const spool = await openSpool({ folder: config.spool.folder, sealing: sealingOf(config.encryption.keys) });
+  const intake = spooledIntake({
+    spool,
+    intake: { handOver },
+    page: ownPages({ config, ways: { ...waysToTell(config, logger), metrics: metrics.pages } }),
+    times: config.times,
+    atMost: config.spool.atMost,
+    metrics,
+    logger,
+  });
+  const incidents: Incidents = { ...inTemporal, ...silencing(intake, keeper) };
+  const close = async (): Promise<void> => {
+    await app.close();
+    await intake.close();
+    await temporal.close();
+  };
   const doctor = doctorOf({ client, config, runbooks, modes: () => incidents.modes() });
-  const app = await buildServer({ config, runbooks, incidents, silences, reports, doctor, metrics: createMetrics(), logger, fetchText });
+  const app = await buildServer({ config, runbooks, incidents, silences, reports, doctor, metrics, logger, fetchText });
   try {
     const url = await app.listen({ host: config.http.host, port: config.http.port });
     let closing: Promise<void> | undefined;
-    return { url, close: () => (closing ??= app.close().then(() => temporal.close())) };
+    return { url, close: () => (closing ??= close()) };
   } catch (error) {
-    await app.close();
-    await temporal.close();
+    await close();
     throw error;
   }
 }

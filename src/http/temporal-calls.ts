@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import { isGrpcCancelledError, isGrpcDeadlineError, isGrpcServiceError } from '@temporalio/client';
-import { WorkflowNotFoundError } from '@temporalio/common';
+import { NamespaceNotFoundError, WorkflowNotFoundError } from '@temporalio/common';
 import { ApiError } from './errors.js';
 
 /** How long each kind of call may take, in ms. */
@@ -56,4 +56,18 @@ export function outOfTimeIs(make: (cause: unknown) => ApiError): (error: unknown
 function isOutage(error: unknown): boolean {
   const cause = error instanceof Error ? (error.cause ?? error) : error;
   return isGrpcServiceError(cause) && (cause.code === 8 || cause.code === 14);
+}
+
+/**
+ * Why an alert was not taken: `away` if nothing gets through now, be it that the server is gone, that our namespace is, or that we
+ * may not enter; `for ever` if this alert never will; undefined if another try may help it.
+ */
+export function refusalOf(error: unknown): 'away' | 'for ever' | undefined {
+  // What is not found when an alert may also open its incident is the namespace.
+  if (error instanceof ApiError || error instanceof OutOfTime || error instanceof NamespaceNotFoundError || error instanceof WorkflowNotFoundError) return 'away';
+  const cause = error instanceof Error ? (error.cause ?? error) : error;
+  if (!isGrpcServiceError(cause)) return undefined;
+  // 5 NOT_FOUND, 7 PERMISSION_DENIED, 12 UNIMPLEMENTED, 16 UNAUTHENTICATED; 3 INVALID_ARGUMENT, 11 OUT_OF_RANGE.
+  if ([5, 7, 12, 16].includes(cause.code)) return 'away';
+  return [3, 11].includes(cause.code) ? 'for ever' : undefined;
 }

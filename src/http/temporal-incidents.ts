@@ -15,10 +15,10 @@ import { modeId, queues } from '../workflows/names.js';
 import { ApiError } from './errors.js';
 import { holderOf } from './permitting.js';
 import type { Acting, Incidents, Recorded, Reports } from './incidents.js';
-import { silencing, type SilenceKeeper } from './silencing-intake.js';
 import { OutOfTime, outOfTimeIs, standardDeadlines, unreachable, within } from './temporal-calls.js';
 import type { Deadlines } from './temporal-calls.js';
 import { temporalIntake } from './temporal-intake.js';
+import type { Intake } from './temporal-intake.js';
 import { findIncident, listIncidents, recentIds } from './temporal-search.js';
 import type { Found } from './temporal-search.js';
 
@@ -29,8 +29,6 @@ export interface TemporalIncidentsParts {
   seed: Uint8Array;
   reports: Pick<Reports, 'read'>;
   deadlines?: Deadlines;
-  /** Holds what a silence fits; without it nothing is held. */
-  keeper?: SilenceKeeper;
 }
 
 /** The incidents in Temporal. Connects nothing by itself, and needs no worker to accept alerts, list, or change the mode. */
@@ -40,8 +38,7 @@ export function temporalIncidents({
   seed,
   reports,
   deadlines = standardDeadlines,
-  keeper = noKeeper,
-}: TemporalIncidentsParts): Incidents {
+}: TemporalIncidentsParts): Incidents & Intake {
   const publicKeys = [publicKeyOf(seed)];
   const recent = recentIds(10_000);
 
@@ -154,7 +151,7 @@ export function temporalIncidents({
   }
 
   return {
-    ...silencing(temporalIntake({ client, config, publicKeys, deadlines, recent }), keeper),
+    ...temporalIntake({ client, config, publicKeys, deadlines, recent }),
     async list(filter) {
       const listed = await within(client, deadlines.person, () => listIncidents(client, filter)).catch(outOfTimeIs(unreachable));
       for (const { summary } of listed) recent.add(summary.id, summary.workflowId);
@@ -200,7 +197,6 @@ export function temporalIncidents({
   }
 }
 
-const noKeeper: SilenceKeeper = { silenceOf: async () => undefined, hold: async () => false };
 
 /** The steps that an incident knows of its latest run. */
 function withSteps(view: IncidentView): { view: IncidentView; progress: StepReport[] } {

@@ -27,21 +27,40 @@ export interface IntakeParts {
   recent: RecentIds;
 }
 
+/** What opens an incident if none is open. */
+export type Opening = Pick<RoutedAlert, 'alert' | 'place' | 'ladder'> & { runbook: Pick<RoutedAlert['runbook'], 'title' | 'prevention'> };
+
+/** Alerts of one problem for Temporal. */
+export interface HandOver {
+  /** UUIDv7: the incident's if these open it. */
+  id: string;
+  opening: Opening;
+  /** What is said to the incident, also to a new one. */
+  word: Alert;
+  /** Somebody waits to hear whether they opened or joined, which costs another call. */
+  tell: boolean;
+}
+
+/** The way of alerts into Temporal. */
+export interface Intake extends Pick<Incidents, 'accept'> {
+  /** The same for alerts that were kept meanwhile. Throws as `accept` does. */
+  handOver(alerts: HandOver): Promise<AcceptedAlert>;
+}
+
 /** Accepts alerts by signalWithStart, which is durable and needs no worker. */
-export function temporalIntake({ client, config, publicKeys, deadlines, recent }: IntakeParts): Pick<Incidents, 'accept'> {
-  const accept = (routed: RoutedAlert): Promise<AcceptedAlert> =>
-    inSpan('accept alert', { [subject.runbook]: routed.alert.runbook }, async (span) => {
-      const accepted = await handOver(routed);
+export function temporalIntake({ client, config, publicKeys, deadlines, recent }: IntakeParts): Intake {
+  const handOver = (alerts: HandOver): Promise<AcceptedAlert> =>
+    inSpan('accept alert', { [subject.runbook]: alerts.opening.alert.runbook }, async (span) => {
+      const accepted = await deliver(alerts);
       if (accepted.incidentId !== null) span.setAttribute(subject.incident, accepted.incidentId);
       return accepted;
     });
 
-  async function handOver({ alert, place, runbook, ladder }: RoutedAlert): Promise<AcceptedAlert> {
+  async function deliver({ id, opening: { alert, place, runbook, ladder }, word, tell }: HandOver): Promise<AcceptedAlert> {
     const workflowId = incidentWorkflowId(alert.runbook, alert.target);
     const accepted = { fingerprint: fingerprint(alert), workflowId };
-    if (alert.status === 'resolved') return { ...accepted, ...(await tellResolved(workflowId, alert)) };
+    if (alert.status === 'resolved') return { ...accepted, ...(await tellResolved(workflowId, word, tell)) };
 
-    const id = uuidv7();
     const start: IncidentStart = {
       v: 1,
       id,
@@ -53,7 +72,8 @@ export function temporalIntake({ client, config, publicKeys, deadlines, recent }
       automation: config.automation,
       ...(config.permissions && { permissions: config.permissions }),
       publicKeys,
-      links: linksOf(id, workflowId),
+      links: incidentLinks(config, id, workflowId),
+      ...(word.kept?.paged && { paged: word.kept.paged }),
       runbook: { title: runbook.title, prevention: runbook.prevention },
     };
     const handle = await within(client, deadlines.accept, () =>
@@ -62,7 +82,7 @@ export function temporalIntake({ client, config, publicKeys, deadlines, recent }
         taskQueue: queues.incidents,
         args: [start],
         signal: 'alert',
-        signalArgs: [alert],
+        signalArgs: [word],
         memo: { incidentId: id, openedAt: alert.acceptedAt, environment: place.environment, title: runbook.title },
         typedSearchAttributes: new TypedSearchAttributes([
           { key: searchAttributes.runbook, value: alert.runbook },
@@ -75,19 +95,19 @@ export function temporalIntake({ client, config, publicKeys, deadlines, recent }
         staticDetails: unformatted(alert.title),
       }),
     ).catch(outOfTimeIs(unreachable));
-    const open = await idOf(workflowId, handle.signaledRunId);
+    const open = tell ? await idOf(workflowId, handle.signaledRunId) : undefined;
     return { ...accepted, incidentId: open ?? null, state: open === undefined ? 'queued' : open === id ? 'opened' : 'joined' };
   }
 
   // A plain signal: a 'resolved' must not open an incident in order to say that there is none.
-  async function tellResolved(workflowId: string, alert: Alert): Promise<Pick<AcceptedAlert, 'incidentId' | 'state'>> {
+  async function tellResolved(workflowId: string, word: Alert, tell: boolean): Promise<Pick<AcceptedAlert, 'incidentId' | 'state'>> {
     try {
-      await within(client, deadlines.accept, () => client.workflow.getHandle(workflowId).signal<[Alert]>('alert', alert));
+      await within(client, deadlines.accept, () => client.workflow.getHandle(workflowId).signal<[Alert]>('alert', word));
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return { incidentId: null, state: 'ignored' };
       throw error instanceof OutOfTime ? unreachable(error) : error;
     }
-    const open = await idOf(workflowId);
+    const open = tell ? await idOf(workflowId) : undefined;
     return { incidentId: open ?? null, state: open === undefined ? 'queued' : 'joined' };
   }
 
@@ -103,15 +123,15 @@ export function temporalIntake({ client, config, publicKeys, deadlines, recent }
     }
   }
 
-  function linksOf(id: string, workflowId: string): IncidentStart['links'] {
-    const { console, temporalUi } = config.links;
-    return {
-      console: `${console}/incidents/${id}`,
-      temporal: `${temporalUi}/namespaces/${encodeURIComponent(config.temporal.namespace)}/workflows/${encodeURIComponent(workflowId)}`,
-    };
-  }
+  return { handOver, accept: (routed) => handOver({ id: uuidv7(), opening: routed, word: routed.alert, tell: true }) };
+}
 
-  return { accept };
+/** Where people find an incident. */
+export function incidentLinks({ links: { console, temporalUi }, temporal }: Pick<Config, 'links' | 'temporal'>, id: string, workflowId: string): IncidentStart['links'] {
+  return {
+    console: `${console}/incidents/${id}`,
+    temporal: `${temporalUi}/namespaces/${encodeURIComponent(temporal.namespace)}/workflows/${encodeURIComponent(workflowId)}`,
+  };
 }
 
 // The Temporal UI reads these as Markdown: an outsider's words must not become a link there.

@@ -19,13 +19,19 @@ export class PayloadUnreadable extends Error {
   override readonly name = 'PayloadUnreadable';
 }
 
+/** A codec that works at once, too: for what our processes keep themselves. */
+export interface Sealing extends PayloadCodec {
+  sealed(payload: Payload): Payload;
+  opened(payload: Payload): Payload;
+}
+
 /**
  * Encrypts what workflows and activities are given and answer, before it leaves this process, by AES-256-GCM. `keys` are
  * 64 hexadecimal digits each: the first encrypts, any opens, so a key is replaced by putting the new one first and keeping
  * the old one until Temporal keeps nothing of its time. What came unencrypted, as from Temporal's CLI, is taken as it is.
  * Decoding throws `PayloadUnreadable`, which names the key that is missing and never the content.
  */
-export function encryption(keys: readonly [Secret, ...Secret[]]): PayloadCodec {
+export function encryption(keys: readonly [Secret, ...Secret[]]): Sealing {
   const known = new Map(keys.map((secret) => {
     const key = Buffer.from(secret.reveal(), 'hex');
     // Tells which key it was without telling the key.
@@ -58,13 +64,21 @@ export function encryption(keys: readonly [Secret, ...Secret[]]): PayloadCodec {
   }
 
   return {
+    sealed,
+    opened,
     encode: async (payloads) => payloads.map(sealed),
     decode: async (payloads) => payloads.map(opened),
   };
 }
 
+/** The encryption by the first of `keys`, or none without one. */
+export function sealingOf(keys: readonly Secret[]): Sealing | undefined {
+  const [first, ...older] = keys;
+  return first && encryption([first, ...older]);
+}
+
 /** How payloads are written for Temporal: encrypted with the first of `keys`, or as they are without one. */
 export function dataConverterOf(keys: readonly Secret[]): DataConverter | undefined {
-  const [first, ...older] = keys;
-  return first && { payloadCodecs: [encryption([first, ...older])], failureConverterPath: encodedFailures };
+  const sealing = sealingOf(keys);
+  return sealing && { payloadCodecs: [sealing], failureConverterPath: encodedFailures };
 }

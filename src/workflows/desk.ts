@@ -1,6 +1,6 @@
 import type { ActionResult } from '../domain/action.js';
 import { actorName } from '../domain/actor.js';
-import type { Alert } from '../domain/alert.js';
+import type { Alert, Kept } from '../domain/alert.js';
 import type { Cause, Symptom } from '../domain/attachment.js';
 import { hold, lapseAcknowledgement, nextPage, nextWake, pagedNow, release } from '../domain/ladder.js';
 import type { Asks, Changed, Ended, Found } from '../domain/messages.js';
@@ -11,7 +11,7 @@ import { byIncident, byIntake, byLadder, currentRun, entry, type IncidentMemory,
 import { act, takeRefusal } from './person-actions.js';
 import type { Request } from './people.js';
 import { expireAsks, letWatchBegin, noticeSilence, runAsked, runChanged, runEnded, runFound, startWantedRun } from './runs.js';
-import { sendPage, tellAsks, tellRole, tellWaiting } from './telling.js';
+import { notePaged, pageMissing, sendPage, tellAsks, tellRole, tellWaiting } from './telling.js';
 import type { Undone } from './undo.js';
 import { recordUndone } from './undoing.js';
 import { nextWaiting } from './waiting-pages.js';
@@ -157,6 +157,7 @@ function tellAtStart(books: Books, now: number): void {
   const { memory } = books;
   if (memory.toldAtStart) return;
   memory.toldAtStart = true;
+  pageMissing(books, now);
   for (const role of memory.start.ladder.told) tellRole(books, role, `told-${role}`, now);
 }
 
@@ -182,14 +183,17 @@ function limitMitigation(books: Books, now: number): void {
 
 function takeAlert(books: Books, alert: Alert): void {
   const { memory } = books;
+  const news = notCounted(memory, alert.kept);
+  if (news === 0) return;
   const first = memory.alerts.count === 0;
-  const { acceptedAt, status, description, labels } = alert;
+  const { acceptedAt, status, description, labels, kept } = alert;
   const before = memory.alerts.lastStatus;
-  memory.alerts = { count: memory.alerts.count + 1, lastAt: acceptedAt, lastStatus: status, description, labels };
-  if (first) {
-    note(memory, entry(acceptedAt, byIntake, 'alert', `${memory.start.severity} alert from ${alert.source}: ${alert.title}`));
-    return;
-  }
+  memory.alerts = { count: memory.alerts.count + news, lastAt: acceptedAt, lastStatus: status, description, labels };
+  if (first) note(memory, entry(acceptedAt, byIntake, 'alert', `${memory.start.severity} alert from ${alert.source}: ${alert.title}`));
+  if (kept?.paged) notePaged(memory, kept.paged);
+  if (first) return;
+  // Alerts that came together are one word: the one that fires is heard before the last one, which takes it back.
+  if (memory.closed && (status === 'firing' || kept?.fired)) return reopen(books, alert);
   if (status === 'resolved') {
     if (memory.closed ?? memory.closing) return;
     // What a monitor says is a reason to look, never a proof.
@@ -197,9 +201,19 @@ function takeAlert(books: Books, alert: Alert): void {
     if (!currentRun(memory)) memory.wanted ??= 'check';
     return;
   }
-  if (memory.closed) return reopen(books, alert);
   // Repeats of a firing alert are counted and not listed: a storm must not push the story out of the record.
   if (before === 'resolved') note(memory, entry(acceptedAt, byIntake, 'alert', `${alert.source} says that it fires again`));
+}
+
+/** Ids of what the server kept that are remembered: only the newest can come again. */
+const keptAtMost = 20;
+
+/** How many alerts a word adds. The server says it again if it died, or heard no answer; the count under one id only grows. */
+function notCounted(memory: IncidentMemory, kept: Kept | undefined): number {
+  if (!kept) return 1;
+  const [, counted] = memory.kept?.find(([id]) => id === kept.id) ?? [kept.id, 0];
+  memory.kept = [...(memory.kept ?? []).filter(([id]) => id !== kept.id), [kept.id, Math.max(counted, kept.count)] as [string, number]].slice(-keptAtMost);
+  return Math.max(0, kept.count - counted);
 }
 
 function nextTurn(memory: IncidentMemory): { at: number; label: string; exact: boolean } | undefined {

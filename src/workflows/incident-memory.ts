@@ -1,7 +1,7 @@
 import type { Actor } from '../domain/actor.js';
 import type { Cause, Symptom } from '../domain/attachment.js';
 import type { AskRecord, IncidentStateName, IncidentView, RunRecord, TimelineEntry } from '../domain/incident.js';
-import { type LadderPolicy, type LadderState, openLadder } from '../domain/ladder.js';
+import { type DuePage, type LadderPolicy, type LadderState, nextPage, openLadder, pagedNow } from '../domain/ladder.js';
 import type { IncidentStart, Mode } from '../domain/messages.js';
 import type { Delivery } from '../domain/page.js';
 import type { UndoEntry } from '../domain/undo.js';
@@ -15,6 +15,8 @@ export interface IncidentMemory {
   state: IncidentStateName;
   mode: Mode;
   alerts: IncidentView['alerts'];
+  /** What our server kept, and how many alerts of it are counted: what is sent twice counts once. The newest. */
+  kept?: [id: string, count: number][];
   pages: Delivery[];
   /** The first page was accepted, or given up waiting for: the run may start. */
   firstPageOver: boolean;
@@ -67,15 +69,16 @@ export interface IncidentMemory {
 export function openMemory(start: IncidentStart): IncidentMemory {
   const policy = { severity: start.severity, ladder: start.ladder, times: start.times };
   const { alert } = start;
+  const ladder = openLadder(policy, alert.acceptedAt);
   return {
     start,
     policy,
-    ladder: openLadder(policy, alert.acceptedAt),
+    ladder: start.paged ? pagedNow(policy, ladder, firstPageOf(start), alert.acceptedAt) : ladder,
     state: 'open',
     mode: 'automatic',
     alerts: { count: 0, lastAt: alert.acceptedAt, lastStatus: 'firing', description: alert.description, labels: alert.labels },
     pages: [],
-    firstPageOver: false,
+    firstPageOver: (start.paged?.deliveries.length ?? 0) > 0,
     asks: [],
     untold: [],
     undos: [],
@@ -93,6 +96,13 @@ export function openMemory(start: IncidentStart): IncidentMemory {
     symptoms: [],
     looksForSymptoms: twoLooks(),
   };
+}
+
+/** The page that is due when an incident opens. */
+export function firstPageOf({ severity, ladder, times, alert }: IncidentStart): DuePage {
+  const policy = { severity, ladder, times };
+  const next = nextPage(policy, openLadder(policy, alert.acceptedAt), alert.acceptedAt);
+  return next?.page ?? { dueAt: alert.acceptedAt, parts: [], late: false };
 }
 
 /** The index may be late with an entry, so one look is not enough. */

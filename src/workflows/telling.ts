@@ -1,10 +1,10 @@
 import { ActivityFailure, CancellationScope, isCancellation, proxyActivities } from '@temporalio/workflow';
 import type { PageActivities } from '../activities/pages.js';
 import type { DuePage } from '../domain/ladder.js';
-import type { Delivery, News, PageRequest, PageResult } from '../domain/page.js';
+import type { Delivery, News, OwnPage, PageRequest, PageResult } from '../domain/page.js';
 import type { Books } from './desk.js';
 import { headOf, storyOf } from './incident-view.js';
-import { byLadder, entry, type IncidentMemory, note, openAsks, peoplePaged } from './incident-memory.js';
+import { byIntake, byLadder, entry, firstPageOf, type IncidentMemory, note, openAsks, peoplePaged } from './incident-memory.js';
 import { queues } from './names.js';
 import { keepForLater, takeWaiting } from './waiting-pages.js';
 
@@ -49,6 +49,24 @@ export function tellWaiting(books: Books, now: number): void {
 function noteTold(memory: IncidentMemory, what: string, { deliveries }: PageResult): void {
   // Nobody yet where quiet hours hold every copy: that has its own line.
   if (deliveries.length > 0) note(memory, entry(Date.now(), byLadder, 'page', `${what}: ${deliveries.map(inWords).join(', ')}`));
+}
+
+/** Takes what the server paged while Temporal was away into the record, once. */
+export function notePaged(memory: IncidentMemory, { deliveries }: OwnPage): void {
+  const news = deliveries.filter(({ key }) => !memory.pages.some((page) => page.key === key));
+  if (news.length === 0) return;
+  memory.pages.push(...news);
+  note(memory, entry(Date.now(), byIntake, 'page', `runbook not started, since Temporal was away: the server paged ${news.map(inWords).join(', ')}`));
+}
+
+/** Pages those of level 1 whom the server could not reach. */
+export function pageMissing(books: Books, now: number): void {
+  const { start } = books.memory;
+  if (!start.paged || start.paged.missing.length === 0) return;
+  const request: PageRequest = { kind: 'page', due: firstPageOf(start), only: start.paged.missing, ...about(books, now) };
+  deliver(books, request, 'Page those whom the server did not reach', (result) => {
+    note(books.memory, entry(Date.now(), byLadder, 'page', `not reached by the server: ${result.deliveries.map(inWords).join(', ')}`));
+  });
 }
 
 /** Asks everyone paged so far, once somebody has been. Questions of one moment travel in one message. */

@@ -54,19 +54,22 @@ async function status(port: number, path: string): Promise<number | undefined> {
 }
 
 describe('the server program', () => {
-  it('serves without Temporal, answers 503 until it is there, and ends on SIGTERM', async () => {
+  it('serves without Temporal, keeps alerts until it is there, and ends on SIGTERM', async () => {
     const [port, temporalPort] = [await getPort(), await getPort()];
     const { child } = await start({ temporal: `127.0.0.1:${temporalPort}`, port });
     try {
       await expect.poll(() => status(port, '/healthz'), { timeout: 20_000 }).toBe(200);
       expect(await status(port, '/readyz')).toBe(503);
       const alert = { token: 'monitoring-0123456789', body: { title: 'x' } };
-      expect((await call(`http://127.0.0.1:${port}/alerts`, alert)).status).toBe(503);
+      const kept = await call(`http://127.0.0.1:${port}/alerts`, alert);
+      expect([kept.status, kept.json.alerts]).toEqual([202, [expect.objectContaining({ incidentId: null, state: 'accepted' })]]);
       const temporal = await startTemporal({ folder: join(folder, 'temporal'), database: 'memory', port: temporalPort });
       try {
         await expect.poll(() => status(port, '/readyz'), { timeout: 15_000 }).toBe(200);
-        const answer = await call(`http://127.0.0.1:${port}/alerts`, alert);
-        expect([answer.status, answer.json.alerts]).toEqual([202, [expect.objectContaining({ fingerprint: 'generalTroubleshooting/production', state: 'opened' })]]);
+        const incidents = async () => (await call(`http://127.0.0.1:${port}/api/incidents`, { token: 'alice-0123456789abcdef' })).json.incidents;
+        await expect.poll(incidents, { timeout: 10_000 }).toEqual([expect.objectContaining({ workflowId: 'incident/generalTroubleshooting/production', state: 'open' })]);
+        const answer = await call(`http://127.0.0.1:${port}/alerts`, { ...alert, body: { title: 'y', runbook: 'diskSpaceCritical' } });
+        expect([answer.status, answer.json.alerts]).toEqual([202, [expect.objectContaining({ fingerprint: expect.stringMatching(/^diskSpaceCritical/), state: 'opened' })]]);
       } finally {
         await temporal.stop();
       }

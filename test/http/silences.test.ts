@@ -6,6 +6,7 @@ import type { RoutedAlert } from '../../src/alerts/routing.js';
 import type { SilenceView } from '../../src/domain/silence.js';
 import { sign } from '../../src/domain/signing.js';
 import { standardTimes } from '../../src/domain/times.js';
+import { silencing } from '../../src/http/silencing-intake.js';
 import { standardDeadlines } from '../../src/http/temporal-calls.js';
 import { temporalIncidents } from '../../src/http/temporal-incidents.js';
 import { silenceKeeper, temporalSilences } from '../../src/http/temporal-silences.js';
@@ -41,7 +42,8 @@ afterAll(async () => {
 /** A server of its own, as behind a balancer. */
 async function serverOn(client: Client) {
   const { keeper, silences } = temporalSilences({ client, seed, deadlines });
-  const its = temporalIncidents({ client, config, seed, reports, keeper, deadlines });
+  const inTemporal = temporalIncidents({ client, config, seed, reports, deadlines });
+  const its = { ...inTemporal, ...silencing(inTemporal, keeper) };
   return { server: await served(its, {}, { silences }), incidents: its };
 }
 
