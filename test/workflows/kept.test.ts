@@ -1,0 +1,44 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Delivery } from '../../src/domain/page.js';
+import { practiceHost } from '../support/practice-host.js';
+import { openWorld, type World } from '../support/world.js';
+
+/** What the server tells an incident of alerts that it kept. */
+describe('an incident whose alerts were kept by the server', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await openWorld();
+  });
+  afterAll(async () => world?.close());
+
+  const delivery = (person: string): Delivery => ({ key: `k/1/0.0/${person}`, person, why: 'Primary', channel: 'test', dueAt: 0, sentAt: 0, acceptedAt: 0, attempts: 1, repeats: 0, late: true });
+
+  it('pages nobody of level 1 again whom the server paged, pages the one it missed, and its ladder goes on', async () => {
+    const paged = { deliveries: [delivery('ops-primary')], missing: [{ person: 'infra', mayHaveArrived: false }] };
+    const incident = await world.open({ activities: practiceHost().activities, start: { paged } });
+    await incident.until(() => incident.pages().length > 0, 'the page of whom the server missed');
+    await incident.pass(6);
+    await incident.until(() => incident.pages().includes('ops-secondary @ 5'), 'the secondary');
+    expect(incident.pages().filter((page) => page.endsWith('@ 0'))).toEqual(['infra @ 0']);
+    expect((await incident.view()).runs).toHaveLength(1);
+    await world.endIncidents();
+  });
+
+  it('counts a word that is said twice once, and only what is new of one that has grown', async () => {
+    const incident = await world.open({ activities: practiceHost().activities });
+    const { count } = (await incident.view()).alerts;
+    const said = (id: string, alerts: number) => incident.alert({ kept: { id, count: alerts, fired: true } });
+    await said('one', 5);
+    await said('one', 5);
+    await said('two', 1);
+    await said('one', 8);
+    await incident.until((view) => view.alerts.count === count + 9, 'nine more');
+  });
+
+  it('takes what the server paged under another id into its record', async () => {
+    const incident = await world.open({ activities: practiceHost().activities });
+    await incident.alert({ kept: { id: 'three', count: 1, fired: true, paged: { deliveries: [delivery('hotline')], missing: [] } } });
+    const view = await incident.until(({ pages }) => pages.some(({ person }) => person === 'hotline'), 'the page in the record');
+    expect(view.timeline.map(({ text }) => text)).toContain('runbook not started, since Temporal was away: the server paged hotline by test (late)');
+  });
+});
