@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { Connection } from '@temporalio/client';
 import { temporalFrom } from './config.js';
 import { registerWithTemporal, SearchAttributeTaken } from './setup/temporal.js';
+import { handshakeProblem } from './temporal-handshake.js';
 import { UsageError } from './usage-error.js';
 
 const help = `Usage: setup [--retention DAYS]
@@ -21,8 +22,13 @@ async function main(args: string[]): Promise<void> {
   if (asked) return console.log(help);
   if (!/^[1-9]\d{0,3}$/.test(retention)) throw new UsageError(`--retention ${retention} is not a number of days from 1 to 9999`);
   const { address, namespace, connection: options } = temporalFrom(process.env);
+  const unreached = (why: string, cause?: unknown): Refused => new Refused(`Temporal can't be reached at ${address}: ${why}. TEMPORAL_ADDRESS or TEMPORAL_PROFILE says where it is.`, { cause });
+  // First: what a certificate lacks does not come by waiting, and gRPC would not say it.
+  const problem = await handshakeProblem(options());
+  if (problem) throw unreached(problem);
   const connection = await Connection.connect({ ...options(), connectTimeout: 30_000 }).catch((error: unknown) => {
-    throw new Refused(`Temporal can't be reached at ${address}: ${words(error)}. TEMPORAL_ADDRESS or TEMPORAL_PROFILE says where it is.`, { cause: error });
+    const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : '';
+    throw unreached(words(error) + cause, error);
   });
   try {
     const said = await registerWithTemporal(connection, { namespace, retentionDays: Number(retention) }).catch((error: unknown) => {

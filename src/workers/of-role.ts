@@ -11,6 +11,7 @@ import { silenceActivities } from '../activities/silences.js';
 import { runbooks } from '../catalogue.js';
 import type { Config } from '../config.js';
 import { lazyConnection } from '../lazy-connection.js';
+import { handshakeProblem } from '../temporal-handshake.js';
 import type { Metrics } from '../metrics.js';
 import { dataConverterOf } from '../payloads/encryption.js';
 import { reportsFolder } from '../http/serve.js';
@@ -42,9 +43,9 @@ export class TemporalUnreachable extends Error {
 /** Connects to Temporal as the config says; what goes through is traced by `traces`. Throws `TemporalUnreachable`. */
 export async function connect(config: Config, traces: Traces): Promise<Connections> {
   const { namespace, address } = config.temporal;
-  const native = await NativeConnection.connect(config.temporal.connection()).catch((error: unknown) => {
+  const native = await NativeConnection.connect(config.temporal.connection()).catch(async (error: unknown) => {
     if (!(error instanceof TransportError)) throw error;
-    const why = /message: "([^"]+)"/.exec(error.message)?.[1] ?? error.message;
+    const why = (await handshakeProblem(config.temporal.connection())) ?? /message: "([^"]+)"/.exec(error.message)?.[1] ?? error.message;
     throw new TemporalUnreachable(`Temporal can't be reached at ${address}: ${why}. TEMPORAL_ADDRESS, TEMPORAL_PROFILE or temporal.address of the config says where it is.`, { cause: error });
   });
   const { connection, close } = lazyConnection(config.temporal.connection());

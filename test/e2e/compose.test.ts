@@ -161,7 +161,7 @@ async function alertOf(host: string): Promise<string> {
 }
 
 /** Whether it is the first page to the Primary about a host. */
-const isPageAbout = (host: string, { subject, to }: Mail): boolean => to.includes('ops-primary@authos.test') && subject.endsWith(` on ${host}:/ – Level 1`);
+const isPageAbout = (host: string, { subject, to }: Mail): boolean => to.includes('ops-primary@authos.test') && (subject.endsWith(` on ${host}:/ – Level 1`) || subject.endsWith(` on ${host}:/ – Level 1 (late)`));
 const pagesAbout = (host: string): number => mailbox.messages.filter((mail) => isPageAbout(host, mail)).length;
 
 /** Waits until the alerts of these hosts are incidents of their own that page, each with a run that goes on. */

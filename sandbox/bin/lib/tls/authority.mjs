@@ -34,9 +34,9 @@ export async function makeAuthority(folder) {
 
 /**
  * Issues a certificate from the authority in `folder`: its key and its chain as PEM. `withChain: false` leaves the
- * intermediate out, as a server that was set up carelessly does.
+ * intermediate out, as a server that was set up carelessly does; `of: 'client'` is for one that calls.
  */
-export async function issue(folder, { names, notBefore = new Date(Date.now() - 3_600_000), notAfter = new Date(Date.now() + 90 * day), withChain = true }) {
+export async function issue(folder, { names, notBefore = new Date(Date.now() - 3_600_000), notAfter = new Date(Date.now() + 90 * day), withChain = true, of = 'server' }) {
   const paths = pathsOf(folder);
   const issuer = new x509.X509Certificate(readFileSync(paths.chain, 'utf8'));
   const der = Buffer.from(readFileSync(paths.key, 'utf8').replace(/-----[^-]+-----|\s/g, ''), 'base64');
@@ -48,7 +48,7 @@ export async function issue(folder, { names, notBefore = new Date(Date.now() - 3
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension(['1.3.6.1.5.5.7.3.1']),
+      new x509.ExtendedKeyUsageExtension([of === 'client' ? '1.3.6.1.5.5.7.3.2' : '1.3.6.1.5.5.7.3.1']),
       new x509.SubjectAlternativeNameExtension(names.map((value) => ({ type: 'dns', value }))),
     ],
   });
