@@ -76,7 +76,7 @@ beforeAll(async () => {
   };
   await writeFile(configFile, stringify(site));
   for (const name of inOrder()) await up(name);
-});
+}, 240_000); // four bundles and six processes
 
 afterAll(async () => {
   await Promise.all(Object.values(running).map((child) => child.stop()));
