@@ -10,6 +10,7 @@ import type { Roster } from './roster/roster.js';
 import { scaled, standardTimes } from './domain/times.js';
 import type { Times } from './domain/times.js';
 import { peopleOf, rosterOf } from './config/people.js';
+import type { ApiToken } from './config/tokens.js';
 import type { Person } from './config/people.js';
 import { ConfigError, schemaProblems } from './config/problems.js';
 import type { Problem } from './config/problems.js';
@@ -53,6 +54,8 @@ export interface Config {
   /** What an alert without the label is about. */
   defaults: ParsedSections['defaults'];
   people: Record<string, Person>;
+  /** Tokens with a scope and an end, by name. */
+  tokens: Record<string, ApiToken>;
   roster: Roster;
   /** Who may what; everybody everything if absent. */
   permissions?: Permissions;
@@ -170,6 +173,7 @@ function assembled(parsed: ParsedSections, temporal: Config['temporal'], folder:
     hosts: mapped(parsed.hosts, (name, host) => ({ name, ...host })),
     defaults: parsed.defaults,
     people: peopleOf(parsed.people),
+    tokens: parsed.tokens,
     roster: rosterOf(parsed),
     ...(parsed.permissions && { permissions: parsed.permissions }),
     channels: parsed.channels,

@@ -7,6 +7,7 @@ import type { Secret } from './secret.js';
 import { secretsOfSource } from './source-secrets.js';
 import { rosterOf, standardPeople } from './people.js';
 import { permissionProblems } from './permissions.js';
+import { tokenProblems } from './tokens.js';
 
 /** What `automation` may name: every runbook, with the titles of its steps if they are known. */
 export type Catalogue = readonly { type: string; steps?: readonly string[] }[];
@@ -64,15 +65,17 @@ export function referenceProblems(raw: Record<string, unknown>, parsed: Partial<
     const held = Object.entries(rosterOf({ roles: parsed.roles, people: parsed.people, overrides: parsed.overrides }).roles).filter(([, by]) => !Array.isArray(by) || by.length > 0);
     problems.push(...permissionProblems(parsed.permissions, people, held.map(([role]) => role)));
   }
+  if (parsed.tokens && parsed.sources) problems.push(...tokenProblems(parsed.tokens, { people, sources: parsed.sources }));
   return [...problems, ...sharedTokens(parsed), ...automationProblems(parsed.automation ?? {}, catalogue), ...mailProblems(parsed)];
 }
 
 // A token names who speaks. Two holders of one token would make every record of "who" worthless.
-function sharedTokens({ people, sources }: Partial<ParsedSections>): Problem[] {
+function sharedTokens({ people, sources, tokens: named }: Partial<ParsedSections>): Problem[] {
   const holders = new Map<string, string>();
   const tokens: [string, Secret | undefined][] = [
     ...Object.entries(people ?? {}).map(([id, person]): [string, Secret | undefined] => [`people.${id}.token`, person.token]),
     ...Object.entries(sources ?? {}).flatMap(([id, source]) => secretsOfSource(source).map(({ path, secret }): [string, Secret] => [`sources.${id}.${path}`, secret])),
+    ...Object.entries(named ?? {}).map(([id, { secret }]): [string, Secret] => [`tokens.${id}.secret`, secret]),
   ];
   return tokens.flatMap(([path, token]): Problem[] => {
     if (!token) return [];

@@ -10,6 +10,7 @@ import { contact } from './contacts.js';
 import { duration } from './duration.js';
 import { permissionsSection } from './permissions.js';
 import { quietHours } from './quiet-hours.js';
+import { tokensSection } from './tokens.js';
 import { resolveSecret } from './secret.js';
 import type { Environment, Secret } from './secret.js';
 import { timeZone } from './time-zone.js';
@@ -276,7 +277,8 @@ export function sections(env: Environment) {
       requestsPerMinute: z.int().min(1).default(6_000),
       bodyLimit: z.int().min(1_024).max(16 * 1_048_576).optional(),
     })
-    .refine(({ token: bearer, basic, hmac, sns }) => [bearer, basic, hmac, sns].filter(Boolean).length === 1, 'must have one of token, basic, hmac, sns');
+    // None is right where `tokens` has one.
+    .refine(({ token: bearer, basic, hmac, sns }) => [bearer, basic, hmac, sns].filter(Boolean).length <= 1, 'must have one of token, basic, hmac, sns');
 
   return {
     environments: z.record(name, environment),
@@ -286,6 +288,7 @@ export function sections(env: Environment) {
     roles: z.partialRecord(z.enum(roles), roleHolders).default({}),
     overrides: z.array(override).default([]),
     permissions: permissionsSection,
+    tokens: tokensSection({ secret: token, name }),
     channels: channelsSection({ smtp, secret, upToTwo, name, webUrl }),
     sources: z.record(name, source).default({}),
     http: z

@@ -12,6 +12,7 @@ import { queues } from '../workflows/names.js';
 import { examinePeople } from './people.js';
 import { examineSettings } from './settings.js';
 import { examineTemporal } from './temporal.js';
+import { examineTokens } from './tokens.js';
 
 const day = 24 * 60 * 60_000;
 /** How far ahead the roster is looked at. */
@@ -51,6 +52,7 @@ export function doctorOf({ client, config, runbooks, modes, now = Date.now }: Do
       const checks = [
         ...people.checks,
         ...examineSettings(config, await modes().catch(() => undefined)),
+        ...examineTokens(config, at, until),
         ...temporal.checks,
         ...('silent' in answers ? [{ area: 'workers', subject: 'doctor', state: 'finding', says: `channels and hosts could not be looked at: ${answers.silent}`, remedy: 'start worker incidents' } satisfies Check] : [...ofChannels(answers.answer), ...answers.answer.hosts.flatMap(({ host, answered }) => ofHost(host, answered))]),
       ];

@@ -6,7 +6,7 @@ import { roles as allRoles } from '../domain/runbook.js';
 import type { Severity } from '../domain/severity.js';
 import { holders, samePeople, turnAt } from '../roster/roster.js';
 
-type PeopleConfig = Pick<Config, 'people' | 'roster' | 'times'>;
+type PeopleConfig = Pick<Config, 'people' | 'roster' | 'times'> & Partial<Pick<Config, 'tokens'>>;
 interface Paging {
   type: string;
   title: string;
@@ -96,15 +96,16 @@ function sameTwice(roster: Examination['roster'], at: number, until: number): Ch
 }
 
 /** Addresses that nobody can have (RFC 2606), and people who are paged and can't answer. */
-function ofPersons(roster: Examination['roster'], { people }: PeopleConfig): Check[] {
+function ofPersons(roster: Examination['roster'], { people, tokens = {} }: PeopleConfig): Check[] {
   const paged = [...new Set(roster.flatMap(({ held }) => held.flatMap((span) => span.people)))];
   const first = new Set(roster.flatMap(({ role, held }) => (role === 'Primary' || role === 'Secondary' ? held.flatMap((span) => span.people) : [])));
   return paged.flatMap((id): Check[] => {
     const { contacts = [], token } = people[id] ?? {};
+    const acts = token !== undefined || Object.values(tokens).some(({ person, scope }) => person === id && scope !== 'read');
     const examples = contacts.flatMap(({ email }) => (email !== undefined && /(?:[@.]example\.(?:com|net|org)|\.(?:example|invalid))$/i.test(email) ? [email] : []));
     return [
       ...(examples.length > 0 ? [{ area: 'people', subject: id, state: 'finding', says: `${examples.join(', ')} is only an example of an address`, remedy: `people.${id}.email of the config` } satisfies Check] : []),
-      ...(token ? [] : [{ area: 'people', subject: id, state: first.has(id) ? 'finding' : 'note', says: 'has no token: can be paged, but neither acknowledge nor approve', remedy: `people.${id}.token of the config` } satisfies Check]),
+      ...(acts ? [] : [{ area: 'people', subject: id, state: first.has(id) ? 'finding' : 'note', says: 'has no token: can be paged, but neither acknowledge nor approve', remedy: `people.${id}.token of the config` } satisfies Check]),
     ];
   });
 }

@@ -10,7 +10,7 @@ import type { Silences } from './temporal-silences.js';
 
 /** What the HTTP server is built from. */
 export interface ServerParts {
-  config: Pick<Config, 'channels' | 'people' | 'roster' | 'permissions' | 'sources' | 'http' | 'encryption' | 'links'> & Inventory;
+  config: Pick<Config, 'channels' | 'people' | 'tokens' | 'roster' | 'permissions' | 'sources' | 'http' | 'encryption' | 'links'> & Inventory;
   runbooks: readonly PlainRunbook[];
   incidents: Incidents;
   silences: Silences;

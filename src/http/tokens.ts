@@ -1,65 +1,70 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
-import { Secret } from '../config.js';
 import type { Config } from '../config.js';
+import { covers } from '../domain/scope.js';
+import type { Scope } from '../domain/scope.js';
 import { ApiError } from './errors.js';
+import { scopeOf } from './scopes.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Person or alert source whose token the request carries; set for the routes that need one. */
+    /** Person or alert source whose token the request carries, or its own name if it only reads; set for the routes that need one. */
     caller: string;
   }
 }
 
 /** Who speaks, from the Authorization header. */
 export interface Doors {
-  /** Sets the caller to a person's id. Throws ApiError `unauthorized`, or `forbidden` for an alert source's token. */
+  /** Sets the caller to a person's id. Throws ApiError `unauthorized`, or `forbidden` for a token whose scope is too small for the route. */
   forPeople(request: FastifyRequest): Promise<void>;
   /** Sets the caller to a source's name. Throws ApiError `unauthorized`, or `forbidden` for a person's token. */
   forSources(request: FastifyRequest): Promise<void>;
 }
 
 /** Checks tokens and passwords against the config, comparing hashes in constant time and all of them each time. */
-export function doors({ people, sources }: Pick<Config, 'people' | 'sources'>): Doors {
-  const persons = hashed(Object.entries(people).map(([id, { token }]) => [id, token]));
-  const monitors = hashed(
-    Object.entries(sources).flatMap(([name, { token = [], basic }]): [string, Secret][] => [
-      ...token.map((secret): [string, Secret] => [name, secret]),
+export function doors({ people, sources, tokens }: Pick<Config, 'people' | 'sources' | 'tokens'>, now: () => number = Date.now): Doors {
+  const known = [
+    ...Object.entries(people).flatMap(([id, { token }]) => (token ? [credential(token.reveal(), { holder: id, scope: 'admin' })] : [])),
+    ...Object.entries(sources).flatMap(([name, { token = [], basic }]) => [
+      ...token.map((secret) => credential(secret.reveal(), { holder: name, scope: 'alert' })),
       // A password counts only with its user.
-      ...(basic?.password ?? []).map((secret): [string, Secret] => [name, new Secret(basicWords(basic?.user ?? '', secret.reveal()))]),
+      ...(basic?.password ?? []).map((secret) => credential(basicWords(basic?.user ?? '', secret.reveal()), { holder: name, scope: 'alert' })),
     ]),
-  );
+    ...Object.entries(tokens).map(([name, { secret, scope, person, source, expires }]) => credential(secret.reveal(), { holder: person ?? source ?? name, scope, ends: { name, at: expires } })),
+  ];
+  const heldBy = (token: string): Credential => {
+    const hash = digest(token);
+    const [found] = known.filter((entry) => timingSafeEqual(entry.hash, hash));
+    if (!found) throw new ApiError('unauthorized', 'this token is not known');
+    if (found.ends && found.ends.at <= now()) throw new ApiError('unauthorized', `the token ${found.ends.name} expired at ${new Date(found.ends.at).toISOString()}; tokens of the config has its successor, or needs one`);
+    return found;
+  };
   return {
     async forPeople(request) {
-      const token = bearer(request);
-      const person = holder(persons, token);
-      if (person === undefined)
-        throw holder(monitors, token) === undefined
-          ? unauthorized()
-          : forbidden('is of an alert source, which may only send alerts');
-      request.caller = person;
+      const { holder, scope } = heldBy(bearer(request));
+      const needed = scopeOf({ method: request.method, url: request.routeOptions.url });
+      if (scope === 'alert') throw forbidden('is of an alert source, which may only send alerts');
+      if (!covers(scope, needed)) throw forbidden(`may ${scope}; this needs one of scope ${needed}`);
+      request.caller = holder;
     },
     async forSources(request) {
-      const token = basic(request) ?? bearer(request);
-      const source = holder(monitors, token);
-      if (source === undefined)
-        throw holder(persons, token) === undefined
-          ? unauthorized()
-          : forbidden('is of a person; alerts need the token of a source');
-      request.caller = source;
+      const { holder, scope } = heldBy(basic(request) ?? bearer(request));
+      if (!covers(scope, 'alert')) throw forbidden('is of a person or of a program that reads; alerts need the token of a source');
+      request.caller = holder;
     },
   };
 }
 
-type Hashed = { name: string; hash: Buffer }[];
-
-function hashed(tokens: [string, Secret | undefined][]): Hashed {
-  return tokens.flatMap(([name, token]) => (token ? [{ name, hash: digest(token.reveal()) }] : []));
+interface Credential {
+  hash: Buffer;
+  /** A person's id, a source's name, or the token's own name where it is nobody's. */
+  holder: string;
+  scope: Scope;
+  ends?: { name: string; at: number };
 }
 
-function holder(known: Hashed, token: string): string | undefined {
-  const hash = digest(token);
-  return known.filter((entry) => timingSafeEqual(entry.hash, hash))[0]?.name;
+function credential(text: string, more: Omit<Credential, 'hash'>): Credential {
+  return { hash: digest(text), ...more };
 }
 
 function digest(text: string): Buffer {
@@ -82,10 +87,6 @@ function basic(request: FastifyRequest): string | undefined {
   if (encoded === undefined) return undefined;
   const [user = '', ...password] = Buffer.from(encoded, 'base64').toString('utf8').split(':');
   return basicWords(user, password.join(':'));
-}
-
-function unauthorized(): ApiError {
-  return new ApiError('unauthorized', 'this token is not known');
 }
 
 function forbidden(why: string): ApiError {

@@ -157,5 +157,6 @@ function secretsOf(config: Config): string[] {
   const people = Object.values(config.people).flatMap(({ token }) => (token ? [token] : []));
   const sources = Object.values(config.sources).flatMap(secretsOfSource).map(({ secret }) => secret);
   const mail = config.channels.email?.password ? [config.channels.email.password] : [];
-  return [...environments, ...people, ...sources, ...mail, ...config.encryption.keys].map((secret) => secret.reveal());
+  const tokens = Object.values(config.tokens).map(({ secret }) => secret);
+  return [...environments, ...people, ...tokens, ...sources, ...mail, ...config.encryption.keys].map((secret) => secret.reveal());
 }

@@ -80,13 +80,14 @@ interface Wishes {
   silences?: Silences;
   permissions?: Config['permissions'];
   people?: Config['people'];
+  named?: Config['tokens'];
 }
 
 /** The real server on a free port of the loopback. `log` holds the lines it wrote. */
 export async function served(
   incidents: Incidents,
   http: { bodyLimit?: number; requestsPerMinute?: number } = {},
-  { since = noReports, keys = [], linkKeys = [], sources = {}, channels = {}, contacts = [], examination = notAsked, silences = noSilences, permissions, people = {} }: Wishes = {},
+  { since = noReports, keys = [], linkKeys = [], sources = {}, channels = {}, contacts = [], examination = notAsked, silences = noSilences, permissions, people = {}, named = {} }: Wishes = {},
 ) {
   const log: string[] = [];
   const app: FastifyInstance = await buildServer({
@@ -95,6 +96,7 @@ export async function served(
       people: { alice: { id: 'alice', name: 'Alice', contacts: [{ email: 'alice@example.com' }, ...contacts], token: new Secret(tokens.alice) }, ...people },
       roster: { roles: standardRoles, overrides: [{ role: 'CTO', from: Date.parse('2026-12-24T18:00:00Z'), until: Date.parse('2026-12-26T18:00:00Z'), people: ['alice'], reason: 'holiday' }] },
       sources: { monitoring: { token: [new Secret(tokens.monitoring)], requestsPerMinute: 10_000 }, ...sources },
+      tokens: named,
       encryption: { keys },
       ...(permissions && { permissions }),
       channels: { log: {}, slackWebhooks: {}, teams: {}, webhooks: {}, ...channels },
