@@ -6,6 +6,7 @@ import { matcherOperators, type SilenceView } from '../domain/silence.js';
 import { ApiError } from './errors.js';
 import { actingIn } from './incident-routes.js';
 import type { ServerParts } from './parts.js';
+import { permit } from './permitting.js';
 import type { Doors } from './tokens.js';
 
 const moment = z.iso.datetime({ offset: true, error: 'must be a moment such as 2026-12-24T22:00:00+01:00' });
@@ -48,9 +49,10 @@ const silence = z.object({
 }) satisfies z.ZodType<SilenceView>;
 
 /** Silences and maintenance windows, with the token of a person, who is their author. */
-export function silenceRoutes({ silences, metrics }: ServerParts, doors: Doors): FastifyPluginAsyncZod {
-  const counted = async <Result>(kind: string, doing: () => Promise<Result>): Promise<Result> => {
+export function silenceRoutes({ silences, metrics, config }: ServerParts, doors: Doors): FastifyPluginAsyncZod {
+  const counted = async <Result>(kind: string, person: string, doing: () => Promise<Result>): Promise<Result> => {
     try {
+      permit(config, person, 'silence');
       const result = await doing();
       metrics.actions.inc({ kind, outcome: 'applied' });
       return result;
@@ -69,11 +71,11 @@ export function silenceRoutes({ silences, metrics }: ServerParts, doors: Doors):
       const { matchers, startsAt, endsAt, reason } = received.body;
       if (fitsEverything(matchers)) throw new ApiError('invalid', 'matchers: one of them must not fit an alert without that label, else they fit nearly every alert');
       const asked = { matchers, startsAt: startsAt === undefined ? Date.now() : Date.parse(startsAt), endsAt: Date.parse(endsAt), reason };
-      return reply.code(201).send(await counted('silence', () => silences.add(asked, actingIn(received))));
+      return reply.code(201).send(await counted('silence', received.caller, () => silences.add(asked, actingIn(received))));
     });
 
     app.delete('/silences/:id', { schema: { tags: ['silences'], params: z.object({ id: z.string().min(6).max(100) }), response: { 200: silence } } }, async (received) => {
-      return counted('expire silence', () => silences.expire(received.params.id, actingIn(received)));
+      return counted('expire silence', received.caller, () => silences.expire(received.params.id, actingIn(received)));
     });
   };
 }

@@ -11,7 +11,7 @@ import { hostNeeding } from '../support/practice-host.js';
 import { openPostOffice, type PostOffice } from '../support/post-office.js';
 import { openReceiver } from '../support/receiver.js';
 import { openWorld, type TestIncident, type World } from '../support/world.js';
-import { call, served } from './world.js';
+import { call, served, tokens } from './world.js';
 
 /*
  * From the page that a person gets to the incident that knows their answer, all parts real: the mail, the server, the signature,
@@ -54,6 +54,11 @@ afterAll(async () => {
   await office?.close();
 });
 
+/** The search index is late by a moment, and nobody is told of an incident before that in a test of theirs. */
+async function known({ start }: TestIncident): Promise<void> {
+  await expect.poll(async () => (await call(`${server.url}/api/incidents/${start.id}`, { token: tokens.alice })).status, { timeout: 20_000 }).toBe(200);
+}
+
 /** The address behind a link of the newest mail that has it, on our server instead of the proxy before it. */
 async function linkIn(incident: TestIncident, address: string, label: string): Promise<string> {
   const urls = () => office.to(address).flatMap(({ html, key: page }) => (page.startsWith(incident.start.id) ? [...html.matchAll(/<a href="([^"]+)">([^<]+)<\/a>/g)] : [])).filter(([, , words]) => words === label).map(([, url = '']) => url);
@@ -78,6 +83,7 @@ describe('an answer to a page reaches a real incident', () => {
   it('by the links of its mails, once, and not what the permissions leave to others', async () => {
     const host = hostNeeding('Restart', 'Delete');
     const incident = await world.open({ activities: host.activities, start: { times, permissions } });
+    await known(incident);
     const acknowledge = await linkIn(incident, 'ops-primary@example.com', 'Acknowledge');
     expect((await opened(acknowledge)).status).toBe(200);
     expect((await incident.view()).acknowledgement).toBeUndefined();
@@ -99,6 +105,7 @@ describe('an answer to a page reaches a real incident', () => {
   it('by the buttons of Slack, once, and not what the permissions leave to others', async () => {
     const host = hostNeeding('Delete');
     const incident = await world.open({ activities: host.activities, start: { times, permissions } });
+    await known(incident);
     const { id } = incident.start;
     expect((await press('U0PRIMARY1', 'acknowledge', { incident: id })).told).toContain('acknowledged until');
     expect((await incident.view()).acknowledgement?.by).toEqual({ kind: 'person', person: 'ops-primary', via: 'chat' });

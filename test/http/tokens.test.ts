@@ -70,7 +70,7 @@ describe('the table of scopes', () => {
     );
     expect(described.toSorted()).toEqual(Object.keys(routeScopes).filter((route) => !route.includes('/codec/')).toSorted());
     const text = await readFile(new URL('../../docs/security.md', import.meta.url), 'utf8');
-    const rows = [...text.matchAll(/^\| `(read|act|admin)` \|(.*)\|$/gm)].flatMap(([, scope = '', row = '']) => [...row.matchAll(/`((?:GET|POST|PUT) \/[^`]*)`/g)].map(([, route = '']): [string, string] => [route, scope]));
+    const rows = [...text.matchAll(/^\| `(read|act|admin)` \|(.*)\|$/gm)].flatMap(([, scope = '', row = '']) => [...row.matchAll(/`((?:GET|POST|PUT|DELETE) \/[^`]*)`/g)].map(([, route = '']): [string, string] => [route, scope]));
     expect(Object.fromEntries(rows)).toEqual(routeScopes);
   });
 });
