@@ -41,8 +41,14 @@ export function addAnswers(program: Command, connect: Connect): void {
     );
 }
 
-/** `escalate`, `snooze`, `note`: about people. */
+/** `take-over`, `escalate`, `snooze`, `note`: about people. */
 export function addPeopleActions(program: Command, connect: Connect): void {
+  actionCommand(program, 'take-over', 'take it from whoever has acknowledged, who is told; counts as an acknowledgement', [
+    'take-over 0199a3b2-7c41 --reason "my shift has begun"',
+  ])
+    .requiredOption('--reason <text>', 'why; whoever had it reads it', recordText)
+    .action((id: string, { reason }: { reason: string }, command: Command) => record(connect(command), id, { kind: 'take-over', reason }));
+
   actionCommand(program, 'escalate', 'page the next level now, or a chosen one; the levels below count as paged', [
     'escalate 0199a3b2-7c41',
     'escalate 0199a3b2-7c41 --level 3 --reason "need a decision on the rollback"',

@@ -4,6 +4,8 @@ import type { SilenceRequest } from './silence.js';
 /** What a person can do with an incident. Texts are at most 2 000 characters. */
 export type PersonAction =
   | { kind: 'acknowledge' }
+  /** From whoever has acknowledged, who is told; or the acknowledgement, if nobody has. */
+  | { kind: 'take-over'; reason: string }
   | { kind: 'approve'; ask: string }
   | { kind: 'decline'; ask: string; reason?: string }
   /** To the next level not yet paged, or to a chosen one; the levels below it count as paged. */

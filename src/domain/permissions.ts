@@ -2,7 +2,7 @@ import type { ActionKind } from './action.js';
 import type { Risk } from './step.js';
 
 /** What the config can keep for some people, besides approvals, which have a risk each. `open`, `mode` and `silence` are no incident's business. */
-export const restrictable = ['acknowledge', 'decline', 'escalate', 'snooze', 'note', 'check', 'undo', 'stop', 'resolve', 'open', 'mode', 'silence'] as const satisfies readonly (ActionKind | 'open' | 'mode' | 'silence')[];
+export const restrictable = ['acknowledge', 'take-over', 'decline', 'escalate', 'snooze', 'note', 'check', 'undo', 'stop', 'resolve', 'open', 'mode', 'silence'] as const satisfies readonly (ActionKind | 'open' | 'mode' | 'silence')[];
 export type Restrictable = (typeof restrictable)[number];
 
 /** Risks of acts that may ask a person. */

@@ -14,6 +14,7 @@ const id = z.string().min(1).max(100);
 /** What a person may send to an incident: PersonAction, with no other field. */
 export const actionSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('acknowledge') }),
+  z.strictObject({ kind: z.literal('take-over'), reason }),
   z.strictObject({ kind: z.literal('approve'), ask: id }),
   z.strictObject({ kind: z.literal('decline'), ask: id, reason: reason.optional() }),
   z.strictObject({ kind: z.literal('escalate'), level: z.int().min(1).max(20).optional(), reason: reason.optional() }),

@@ -43,6 +43,7 @@ const neighbours = {
 
 const actions: Record<ActionKind, string> = {
   acknowledge: 'Say that you have it: stops repeats for 30 min, not the ladder. From here: no argument needed.',
+  'take-over': 'Take it from whoever has it: through the responder command only.',
   approve: 'Let an act go ahead: through the responder command or a link only.',
   decline: 'Say no to an act: {"ask": "1.1", "reason": "…"}; the only open question if none is named.',
   escalate: 'Page the next level now: {"reason": "…"}, or {"level": 3}.',

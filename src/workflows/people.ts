@@ -52,6 +52,8 @@ function typed(memory: IncidentMemory, kind: ActionKind, input: unknown): Person
   switch (kind) {
     case 'acknowledge':
       return { kind };
+    case 'take-over':
+      return { kind, reason: text('reason') };
     case 'approve':
       return { kind, ask: text('ask') || onlyAsk };
     case 'decline':
@@ -87,6 +89,11 @@ export function refusal(memory: IncidentMemory, { actor, action }: Request, now:
   switch (action.kind) {
     case 'acknowledge':
       return undefined;
+    case 'take-over': {
+      const by = memory.ladder.acknowledgement?.by;
+      if (by?.kind === 'person' && actor.kind === 'person' && by.person === actor.person) return `${actor.person} has it already: acknowledge renews that`;
+      return action.reason.trim() ? undefined : 'to take over needs a reason';
+    }
     case 'approve':
     case 'decline':
       return refusedAnswer(memory, action.ask, now) ?? (action.kind === 'approve' ? refusedSecond(memory, action.ask, actor) : undefined);

@@ -7,6 +7,7 @@ import { currentRun, entry, note, noteRefusal, openAsks } from './incident-memor
 import { nextInWords } from './incident-view.js';
 import { forbidden, readRefusal, refusal, type Request } from './people.js';
 import { answer, pageEarly, stopRun } from './runs.js';
+import { tellPerson } from './telling.js';
 import { startUndo } from './undoing.js';
 
 /** Puts on record what our server says that a person may not do. Anything else is ignored: a forger writes nothing here. */
@@ -29,7 +30,8 @@ export function act(books: Books, request: Request, now: number): ActionResult {
     return { said: `refused: ${why}` };
   }
   const open = !(memory.closed ?? memory.closing);
-  const renews = ['acknowledge', 'approve', 'decline', 'note', 'snooze', 'escalate'].includes(action.kind);
+  const renews = ['acknowledge', 'take-over', 'approve', 'decline', 'note', 'snooze', 'escalate'].includes(action.kind);
+  const hadIt = memory.ladder.acknowledgement?.by;
   if (open && renews) {
     memory.ladder = acknowledge(memory.policy, memory.ladder, actor, now);
     memory.acknowledgedOnce = true;
@@ -39,6 +41,11 @@ export function act(books: Books, request: Request, now: number): ActionResult {
     case 'acknowledge':
       note(memory, entry(now, actor, 'acknowledge', `acknowledged until ${lapses}`));
       return { said: `acknowledged until ${lapses}; unresolved, it still escalates. ${nextInWords(memory, now)}` };
+    case 'take-over': {
+      note(memory, entry(now, actor, 'acknowledge', `took over${hadIt ? ` from ${actorName(hadIt)}` : ''} until ${lapses}: ${action.reason}`));
+      if (hadIt?.kind === 'person') tellPerson(books, hadIt.person, { subject: `taken-over-${now}`, state: `taken over by ${actorName(actor)}: ${action.reason}` }, now);
+      return { said: `yours${hadIt ? ` instead of ${actorName(hadIt)}'s` : ''} until ${lapses}; unresolved, it still escalates. ${nextInWords(memory, now)}` };
+    }
     case 'approve':
     case 'decline': {
       const ask = openAsks(memory).find((a) => a.id === action.ask);

@@ -89,6 +89,14 @@ export function tellRole(books: Books, role: string, subject: string, now: numbe
   });
 }
 
+/** One notice to one person, who reads `state` instead of the incident's own. */
+export function tellPerson(books: Books, person: string, { subject, state }: { subject: string; state: string }, now: number): void {
+  const { incident, story } = about(books, now);
+  deliver(books, { kind: 'notice', subject, roles: [], people: [person], dueAt: now, incident, story: { ...story, state } }, `Tell ${person}`, (result) => {
+    noteTold(books.memory, 'told', result);
+  });
+}
+
 /** The all-clear, to everyone who was paged. Not a page: it wants nothing of them. */
 export async function tellItIsOver(books: Books, now: number): Promise<void> {
   const people = peoplePaged(books.memory);

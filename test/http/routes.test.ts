@@ -105,6 +105,7 @@ describe('an alert', () => {
 describe("the people's API", () => {
   it.each([
     [{ kind: 'acknowledge' }],
+    [{ kind: 'take-over', reason: 'my shift has begun' }],
     [{ kind: 'approve', ask: '1.2' }],
     [{ kind: 'decline', ask: '1.2', reason: 'not now' }],
     [{ kind: 'escalate', level: 3 }],

@@ -22,6 +22,24 @@ function curable(verdict: Verdict = over) {
   return host;
 }
 
+describe('an incident that is taken over', () => {
+  it('is held by the new person, with a reason on record, and whoever had it is told of both', async () => {
+    const incident = await world.open({});
+    await incident.until(({ pages }) => pages.length > 0, 'the first page');
+    expect(await incident.refused({ kind: 'take-over', reason: ' ' })).toBe('to take over needs a reason');
+    expect(await incident.act({ kind: 'take-over', reason: 'I am near' }, 'ops-primary')).toContain('yours until');
+    expect(await incident.act({ kind: 'take-over', reason: 'my shift has begun' }, 'alice')).toContain("yours instead of ops-primary (cli)'s until");
+    expect((await incident.view()).acknowledgement?.by).toMatchObject({ person: 'alice' });
+    expect(await incident.refused({ kind: 'take-over', reason: 'again' })).toContain('alice has it already');
+    await incident.signal('take-over', { reason: 'a stranger' });
+    await incident.until(() => incident.told().length > 0, 'the notice');
+    const [told] = world.sent.filter(({ key }) => key.startsWith(`${incident.start.id}/`) && key.includes('taken-over'));
+    expect(told).toMatchObject({ person: { id: 'ops-primary' }, urgency: 'normal', text: expect.stringContaining('taken over by alice (cli): my shift has begun') as string });
+    expect((await incident.story('acknowledge')).map((line) => line.replace(/ until [^ ]+Z/, ''))).toEqual(['0 acknowledge: took over: I am near', '0 acknowledge: took over from ops-primary (cli): my shift has begun']);
+    expect(await incident.story('refused')).toEqual([expect.stringContaining('take-over needs a person that our server knows')]);
+  });
+});
+
 describe('recovery', () => {
   it('that does not last through the watch pages what fell due meanwhile, once, and starts the next run', async () => {
     const host = curable();
