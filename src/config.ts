@@ -74,6 +74,8 @@ export interface Config {
   signingKey?: Secret;
   encryption: ParsedSections['encryption'];
   links: ParsedSections['links'];
+  /** Pages that prove that pages arrive; absent if none is wanted. */
+  canary?: { every: number; to: string; ping?: Secret };
   log: ParsedSections['log'];
   /** Whether the environment says where traces go: OpenTelemetry's own names, which its SDK reads. */
   traces: boolean;
@@ -187,6 +189,7 @@ function assembled(parsed: ParsedSections, temporal: Config['temporal'], folder:
     ...(parsed.signingKey && { signingKey: parsed.signingKey }),
     encryption: parsed.encryption,
     links: parsed.links,
+    ...(parsed.canary && { canary: parsed.canary }),
     log: parsed.log,
   };
 }

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { CanaryMetrics } from './activities/canary.js';
 import type { PageMetrics } from './activities/pager.js';
 import type { ReportMetrics } from './activities/reports.js';
 import { severities } from './domain/severity.js';
@@ -71,6 +72,7 @@ export function createMetrics() {
     registry,
     pages,
     closes,
+    canary: canaryMetrics(registers),
     alerts: new Counter({
       name: 'responder_alerts_total',
       help: 'Alerts accepted, by what became of them.',
@@ -108,6 +110,35 @@ export function createMetrics() {
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 3, 5, 10],
       registers,
     }),
+  };
+}
+
+function canaryMetrics(registers: Registry[]): CanaryMetrics {
+  const canaries = new Counter({
+    name: 'responder_canaries_total',
+    help: 'Canaries by how they ended.',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const deliveredAt = new Gauge({
+    name: 'responder_canary_delivered_timestamp_seconds',
+    help: 'When a canary was last delivered, or this process started; 0 if none is expected.',
+    registers,
+  });
+  const interval = new Gauge({
+    name: 'responder_canary_interval_seconds',
+    help: 'How often a canary is expected; 0 if none is.',
+    registers,
+  });
+  return {
+    expected(everyMs) {
+      interval.set(everyMs / 1_000);
+      deliveredAt.setToCurrentTime();
+    },
+    ended(outcome) {
+      canaries.inc({ outcome });
+      if (outcome === 'delivered') deliveredAt.setToCurrentTime();
+    },
   };
 }
 

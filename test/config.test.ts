@@ -91,6 +91,8 @@ describe('the configuration', () => {
     ['a person nobody can page', `${minimal}people: { eve: { name: Eve } }`, ['people.eve: needs an email or contacts, or nobody can page them']],
     ['a role that does not exist', `${minimal}roles: { Janitor: [dba] }`, [/^roles\.Janitor: /]],
     ['a role held by nobody known', `${minimal}roles: { CTO: [mallory] }`, [/^roles\.CTO: no such person \(got "mallory"\)/]],
+    ['a canary all the time', `${minimal}canary: { to: dba, every: 30s }`, [/^canary\.every: must be a minute or longer/]],
+    ['a canary for nobody known', `${minimal}canary: { to: mallory }`, [/^canary\.to: no such person \(got "mallory"\)/]],
     ['no escalation contact', `${minimal}roles: { Escalation contact: [] }`, ['roles.Escalation contact: must have a holder: others fall back to it']],
     ['a rotation with somebody unknown', `${minimal}roles: { Primary: { rotation: [dba, [cto, mallory]], handOver: "09:00", zone: UTC, since: "2026-11-02" } }`, [/^roles\.Primary: no such person \(got "mallory"\)/]],
     ['a rotation with a wrong day, time and zone', `${minimal}roles: { Primary: { rotation: [dba], handOver: "Funday 9", zone: Mars/Olympus, since: "2026-11-02" } }`, ['roles.Primary.handOver: must be a time such as 09:00, each day, or Monday 09:00, each week (got "Funday 9")', 'roles.Primary.zone: must be an IANA time zone such as Europe/Berlin (got "Mars/Olympus")']],

@@ -54,6 +54,7 @@ export function referenceProblems(raw: Record<string, unknown>, parsed: Partial<
   for (const [index, override] of (parsed.overrides ?? []).entries()) {
     for (const id of override.people) known(`overrides.${index}.people`, id, people, 'person');
   }
+  known('canary.to', parsed.canary?.to, people, 'person');
   for (const [id, person] of Object.entries(parsed.people ?? {})) {
     const reachable = person.email !== undefined || person.contacts.length > 0 || Object.hasOwn(standardPeople, id);
     if (!reachable) problems.push({ path: `people.${id}`, message: 'needs an email or contacts, or nobody can page them' });

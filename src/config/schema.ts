@@ -342,6 +342,14 @@ export function sections(env: Environment) {
         validFor: duration.prefault('24h'),
       })
       .prefault({}),
+    canary: z
+      .strictObject({
+        every: duration.refine((every) => every >= 60_000, 'must be a minute or longer').prefault('1h'),
+        to: name,
+        /** POSTed to once the page was delivered: of a watch outside, whose ring is a silence. */
+        ping: secret.refine((value) => /^https?:\/\//.test(value.reveal()), 'must be an http or https URL').optional(),
+      })
+      .optional(),
     log: z.strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
   };
 }

@@ -13,6 +13,8 @@ import type { Traces } from '../telemetry/traces.js';
 import { lazyConnection } from '../lazy-connection.js';
 import { dataConverterOf, sealingOf } from '../payloads/encryption.js';
 import { waysToTell } from '../workers/ways-to-tell.js';
+import { registerCanary } from '../setup/canary.js';
+import { keepTrying } from '../setup/keep-trying.js';
 import type { Incidents, Reports } from './incidents.js';
 import { ownPages } from './own-pages.js';
 import { silencing } from './silencing-intake.js';
@@ -69,15 +71,23 @@ export async function serve({
     logger,
   });
   const incidents: Incidents = { ...inTemporal, ...silencing(intake, keeper) };
+  const stopping = new AbortController();
+  let registered: Promise<unknown> = Promise.resolve();
   const close = async (): Promise<void> => {
+    stopping.abort();
     await app.close();
     await intake.close();
-    await temporal.close();
+    await temporal.close(); // ends a registration that still waits for Temporal
+    await registered;
   };
   const doctor = doctorOf({ client, config, runbooks, modes: () => incidents.modes() });
   const app = await buildServer({ config, runbooks, incidents, silences, reports, doctor, metrics, logger, fetchText });
   try {
     const url = await app.listen({ host: config.http.host, port: config.http.port });
+    // The setup job has no config: so the server registers what depends on it, once Temporal answers.
+    const register = (what: string, doing: () => Promise<string>): Promise<void> =>
+      keepTrying(what, { logger, signal: stopping.signal, register: () => client.withDeadline(Date.now() + 10_000, doing) });
+    registered = register('the schedule of the canary', () => registerCanary(client, config.canary));
     let closing: Promise<void> | undefined;
     return { url, close: () => (closing ??= close()) };
   } catch (error) {

@@ -5,6 +5,7 @@ import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, type Worker } from '@temporalio/worker';
 import { pino } from 'pino';
 import { findBinary } from '../../sandbox/servers/binaries.js';
+import type { CanaryActivities } from '../activities/canary.js';
 import { controlActivities } from '../activities/control.js';
 import { doctorChannelActivities } from '../activities/doctor-channels.js';
 import type { NeighbourActivities } from '../activities/neighbours.js';
@@ -69,7 +70,7 @@ export async function openSimulatedWorld({ config, recovered, onProgress, signal
   const { bar, holdRisky, letIn } = control;
   const workers = await Promise.all([
     incidentWorker(parts, incidents, alone),
-    pageWorker(parts, { ...pageActivities(paging), ...doctorChannelActivities(paging), ...silenceActivities({ client, config, runbooks }), storeReport: async ({ incident }) => ({ file: `${incident.id}.md` }), ...alone, bar, holdRisky, letIn }),
+    pageWorker(parts, { ...pageActivities(paging), ...noCanary, ...doctorChannelActivities(paging), ...silenceActivities({ client, config, runbooks }), storeReport: async ({ incident }) => ({ file: `${incident.id}.md` }), ...alone, bar, holdRisky, letIn }),
     runWorker(parts, runs, { ...control, openIncident: async () => ({ incidentId: null, state: 'simulated' }) }),
     ...Object.keys(config.hosts).map((name) => hostWorker(parts, name, host)),
   ]);
@@ -106,6 +107,8 @@ function pagingWithout(config: Config, sent: Sent[]) {
   const close = async (): Promise<void> => void (await Promise.all([...parts.channels, parts.log].map((channel) => channel.close())));
   return { ...parts, channels: parts.channels.map(keeping), log: keeping(parts.log), now, close };
 }
+
+const noCanary: CanaryActivities = { pingOutside: async () => undefined, countCanary: async () => undefined };
 
 /** No other incident is open, and the test server could list none. */
 const alone: NeighbourActivities = {

@@ -1,4 +1,5 @@
 import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import type { CanaryActivities } from '../activities/canary.js';
 import type { ControlActivities } from '../activities/control.js';
 import type { DoctorChannelActivities } from '../activities/doctor-channels.js';
 import type { NeighbourActivities } from '../activities/neighbours.js';
@@ -44,7 +45,7 @@ export function incidentWorker(parts: WorkerParts, workflowBundle: WorkerOptions
 }
 
 /** Pages and reports: their own slots, so that nothing else can use them up. */
-export function pageWorker(parts: WorkerParts, activities: PageActivities & DoctorChannelActivities & ReportActivities & NeighbourActivities & SilenceActivities & Pick<ControlActivities, 'bar' | 'holdRisky' | 'letIn'>): Promise<Worker> {
+export function pageWorker(parts: WorkerParts, activities: PageActivities & CanaryActivities & DoctorChannelActivities & ReportActivities & NeighbourActivities & SilenceActivities & Pick<ControlActivities, 'bar' | 'holdRisky' | 'letIn'>): Promise<Worker> {
   return Worker.create({
     ...common(parts),
     taskQueue: queues.pages,

@@ -1,6 +1,7 @@
 import { Client } from '@temporalio/client';
 import { NativeConnection, TransportError, type Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
+import { canaryActivities } from '../activities/canary.js';
 import { controlActivities } from '../activities/control.js';
 import { doctorChannelActivities } from '../activities/doctor-channels.js';
 import { neighbourActivities } from '../activities/neighbours.js';
@@ -25,7 +26,7 @@ import { waysToTell } from './ways-to-tell.js';
 export interface RoleParts {
   config: Config;
   logger: Logger;
-  metrics: Pick<Metrics, 'pages' | 'closes'>;
+  metrics: Pick<Metrics, 'pages' | 'closes' | 'canary'>;
 }
 
 /** The connections of one worker process. */
@@ -67,12 +68,13 @@ export async function workersOf(role: WorkerRole, { config, logger, metrics }: R
   if (role === 'incidents') {
     const parts = waysToTell(config, logger);
     const pages = pageActivities({ ...parts, metrics: metrics.pages });
+    const canary = canaryActivities({ canary: config.canary, logger, metrics: metrics.canary });
     const reports = reportActivities({ folder: reportsFolder(config), metrics: metrics.closes });
     const neighbours = neighbourActivities({ client });
     const { bar, holdRisky, letIn } = control;
     return Promise.all([
       workflowBundle('incidents', failures).then((bundle) => incidentWorker(worker, bundle, neighbours)),
-      pageWorker(worker, { ...pages, ...doctorChannelActivities(parts), ...reports, ...neighbours, ...silenceActivities({ client, config, runbooks }), bar, holdRisky, letIn }),
+      pageWorker(worker, { ...pages, ...canary, ...doctorChannelActivities(parts), ...reports, ...neighbours, ...silenceActivities({ client, config, runbooks }), bar, holdRisky, letIn }),
     ]);
   }
   if (role === 'runs') return [await runWorker(worker, await workflowBundle('runs', failures), { ...control, ...openingActivities({ client, config, runbooks }) })];

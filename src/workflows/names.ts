@@ -21,6 +21,9 @@ export const undoId = (incidentId: string, n: number): string => `${incidentId}/
 /** Keeps and lifts the block of one address at one host. */
 export const blockId = (host: string, address: string): string => `block/${host}/${address}`;
 
+/** The schedule of canaries, and the beginning of its workflows' ids. */
+export const canaryId = 'canary';
+
 /** The workflow whose memo holds the modes. */
 export const modeId = 'mode';
 

@@ -2,11 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Connection } from '@temporalio/client';
+import { Client, Connection } from '@temporalio/client';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTemporal, type TemporalServer } from '../../sandbox/servers/temporal.js';
 import { searchAttributes } from '../../src/domain/search-attributes.js';
+import { registerCanary } from '../../src/setup/canary.js';
 
 let folder: string;
 let temporal: TemporalServer;
@@ -32,6 +33,25 @@ function setup(args: string[], env: Record<string, string> = {}) {
 }
 
 const namespaceOf = (namespace: string) => connection.workflowService.describeNamespace({ namespace });
+
+describe('the schedule of the canary', () => {
+  it('is registered, changed and removed as the config has it', async () => {
+    const client = new Client({ connection });
+    const schedule = () => client.schedule.getHandle('canary').describe();
+    expect(await registerCanary(client, undefined)).toBe('off');
+    expect(await registerCanary(client, { every: 3_600_000, to: 'canary' })).toBe('registered');
+    expect((await schedule()).spec.intervals).toMatchObject([{ every: 3_600_000 }]);
+    await client.schedule.getHandle('canary').pause('in a game day');
+    expect(await registerCanary(client, { every: 60_000, to: 'alice' })).toBe('changed');
+    const { spec, action, state } = await schedule();
+    expect(spec.intervals).toMatchObject([{ every: 60_000 }]);
+    expect(action).toMatchObject({ workflowType: 'canary', taskQueue: 'incidents', args: [{ to: 'alice' }] });
+    expect(state).toMatchObject({ paused: true, note: 'in a game day' });
+    await client.schedule.getHandle('canary').trigger();
+    await expect.poll(() => client.workflow.getHandle('canary').describe().then(({ type }) => type, () => client.workflow.count("WorkflowType = 'canary'").then(({ count }) => (count > 0 ? 'canary' : 'none'))), { timeout: 10_000 }).toBe('canary');
+    expect(await registerCanary(client, undefined)).toBe('removed');
+  });
+});
 
 describe('the registering job', () => {
   it('registers a namespace and everything that incidents are found by', async () => {

@@ -179,6 +179,8 @@ export async function openWorld({ bundles = testBundles, realTime = false, peopl
           ...otherPages,
         }),
         ...doctorChannelActivities({ people: {}, channels: [channel] }),
+        pingOutside: async () => undefined,
+        countCanary: async () => undefined,
         storeReport: async (view) => {
           reports.set(view.incident.id, view);
           return { file: `${view.incident.id}.md` };
