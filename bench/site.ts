@@ -1,0 +1,140 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import getPort from 'get-port';
+import { stringify } from 'yaml';
+import { type Mail, type Mailbox, startMailbox } from '../sandbox/servers/mailbox.js';
+import { type OwnedProcess, startOwned, StartFailed, untilServing } from '../sandbox/servers/processes.js';
+import { startTemporal } from '../sandbox/servers/temporal.js';
+import { workflowBundle } from '../src/workers/bundle.js';
+
+/** Temporal on a file, a mailbox, and the processes of the product and of the floor, each as in production. */
+export interface BenchSite {
+  mailbox: Mailbox;
+  client: Client;
+  /** `http://127.0.0.1:<port>` of the product's server and of the floor's. */
+  server: string;
+  floorServer: string;
+  configFile: string;
+  interrupted: AbortSignal;
+  /** Writes the config that processes started later read. */
+  configure(times?: object): Promise<void>;
+  startServer(): Promise<OwnedProcess>;
+  startWorker(...roles: string[]): Promise<OwnedProcess>;
+  /** The floor sends the same mail as the product: this one. */
+  startFloor(mail: Pick<Mail, 'subject' | 'text' | 'html'>): Promise<void>;
+}
+
+export const token = 'a-token-of-the-bench';
+const tsx = fileURLToPath(import.meta.resolve('tsx'));
+const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+/** Runs a bench on a site of its own, whose parts are gone at the end, and ends the process with its exit code. `incidents` is the most at a time. */
+export async function bench(incidents: number, main: (site: BenchSite) => Promise<number>): Promise<never> {
+  const closers: (() => Promise<unknown>)[] = [];
+  const interrupted = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort(new Error('interrupted')));
+  let code = 1;
+  try {
+    code = await main(await openSite(incidents, closers, interrupted.signal));
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+  } finally {
+    for (const close of closers.reverse()) await close().catch(() => undefined);
+  }
+  process.exit(code);
+}
+
+async function openSite(incidents: number, closers: (() => Promise<unknown>)[], interrupted: AbortSignal): Promise<BenchSite> {
+  const folder = await mkdtemp(join(tmpdir(), 'responder-bench-'));
+  closers.push(() => rm(folder, { recursive: true, force: true }));
+  const temporal = await startTemporal({ folder: join(folder, 'temporal'), database: 'file' });
+  closers.push(() => temporal.stop());
+  const mailbox = await startMailbox();
+  closers.push(() => mailbox.close());
+  const connection = await Connection.connect({ address: temporal.address });
+  closers.push(() => connection.close());
+  await Promise.all([workflowBundle('incidents'), workflowBundle('runs')]);
+  const [port, floorPort] = [await getPort(), await getPort()];
+  const domains = Array.from({ length: incidents }, (_, n) => domainOf(n));
+  const configFile = join(folder, 'responder.yaml');
+  await mkdir(join(folder, 'state'));
+
+  const start = async (name: string, args: string[], serves: (child: OwnedProcess) => Promise<unknown>): Promise<OwnedProcess> => {
+    const env = { RESPONDER_CONFIG: configFile, BENCH_TOKEN: token, FLOOR_TEMPORAL: temporal.address };
+    const child = await startOwned({ name, file: process.execPath, args: ['--import', tsx, ...args], folder, logFile: join(folder, `${name}.log`), env });
+    closers.push(() => child.stop());
+    await untilServing(name, child, () => serves(child), interrupted, 60_000);
+    return child;
+  };
+  const site: BenchSite = {
+    mailbox,
+    client: new Client({ connection, namespace: temporal.namespace }),
+    server: `http://127.0.0.1:${port}`,
+    floorServer: `http://127.0.0.1:${floorPort}`,
+    configFile,
+    interrupted,
+    configure: (times) => writeFile(configFile, stringify({ ...configWith({ port, mailPort: mailbox.port, address: temporal.address, domains, folder }), ...(times && { times }) })),
+    startServer: () => start('server', [file('../src/server.ts')], () => answers(`http://127.0.0.1:${port}/readyz`)),
+    startWorker: (...roles) => start(roles.join('-').replaceAll(':', '-'), [file('../src/worker.ts'), ...roles], (child) => says(child, 'workers run')),
+    async startFloor({ subject, text, html }) {
+      const mailFile = join(folder, 'mail.json');
+      await writeFile(mailFile, JSON.stringify({ subject, text, html }));
+      await start('floor-server', [file('floor.ts'), 'server', `${floorPort}`], () => answers(`http://127.0.0.1:${floorPort}/`));
+      await start('floor-worker', [file('floor.ts'), 'worker', `${mailbox.port}`, mailFile], (child) => says(child, 'workers run'));
+    },
+  };
+  await site.configure();
+  return site;
+}
+
+/** Each domain is an incident of its own. */
+export function domainOf(n: number): string {
+  return `site-${n}.example.com`;
+}
+
+/** A runbook whose level 1 is one person, so that floor and page are one mail each. */
+export function alertOf(n: number) {
+  return {
+    runbook: 'sslCertificateExpiry',
+    target: domainOf(n),
+    title: `The certificate of ${domainOf(n)} expires in 3 days`,
+    description: 'Fewer days are left than a renewal needs.',
+    labels: { domain: domainOf(n), environment: 'production', job: 'blackbox' },
+  };
+}
+
+/** POSTs, and gives the text of the answer. Throws unless it is 2xx. */
+export async function post(url: string, body: object): Promise<string> {
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body), signal: AbortSignal.timeout(60_000) });
+  const answer = await response.text();
+  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${answer}`);
+  return answer;
+}
+
+function configWith({ port, mailPort, address, domains, folder }: { port: number; mailPort: number; address: string; domains: string[]; folder: string }): object {
+  return {
+    environments: { production: { authos: { url: 'http://127.0.0.1:1', token: 'env:BENCH_TOKEN' }, domains } },
+    hosts: { 'app-1': { environment: 'production', root: '/srv/authos' } },
+    channels: { email: { host: '127.0.0.1', port: mailPort } },
+    sources: { alertmanager: { token: 'env:BENCH_TOKEN' } },
+    http: { port },
+    temporal: { address, namespace: 'default' },
+    state: join(folder, 'state'),
+  };
+}
+
+async function answers(url: string): Promise<void> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(2_000) });
+  if (response.status >= 500) throw new Error(`${url} answered ${response.status}`);
+}
+
+async function says(child: OwnedProcess, words: string): Promise<void> {
+  if ((await child.lastWords()).includes(words)) return;
+  await delay(50);
+  throw new StartFailed('it is still starting');
+}
