@@ -76,6 +76,8 @@ export interface Config {
   links: ParsedSections['links'];
   /** Pages that prove that pages arrive; absent if none is wanted. */
   canary?: { every: number; to: string; ping?: Secret };
+  /** Our own looks at AuthOS; absent if other monitors do that. */
+  patrol?: { every: number };
   log: ParsedSections['log'];
   /** Whether the environment says where traces go: OpenTelemetry's own names, which its SDK reads. */
   traces: boolean;
@@ -190,6 +192,7 @@ function assembled(parsed: ParsedSections, temporal: Config['temporal'], folder:
     encryption: parsed.encryption,
     links: parsed.links,
     ...(parsed.canary && { canary: parsed.canary }),
+    ...(parsed.patrol && { patrol: parsed.patrol }),
     log: parsed.log,
   };
 }

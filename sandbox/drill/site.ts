@@ -20,6 +20,8 @@ export interface SiteOptions {
   times?: Record<string, string>;
   /** What the AuthOS host needs beyond its standard. */
   host?: Partial<AuthosOptions>;
+  /** Further sections of the config. */
+  config?: object;
   httpPort?: number;
   uiPort?: number;
   onProgress: (line: string) => void;
@@ -53,7 +55,7 @@ const source = (path: string): string => fileURLToPath(new URL(`../../src/${path
 const tsx = fileURLToPath(import.meta.resolve('tsx'));
 
 /** Brings a site up; what had started is stopped again if a part does not. Throws `StartFailed` with a part's last words. */
-export async function openSite({ folder, scale, times, host, httpPort, uiPort, onProgress, signal }: SiteOptions): Promise<Site> {
+export async function openSite({ folder, scale, times, host, config = {}, httpPort, uiPort, onProgress, signal }: SiteOptions): Promise<Site> {
   const closers: (() => Promise<unknown>)[] = [];
   const stop = async (): Promise<void> => {
     for (const close of closers.splice(0).reverse()) await close().catch((error: unknown) => onProgress(`while stopping: ${String(error)}`));
@@ -85,7 +87,7 @@ export async function openSite({ folder, scale, times, host, httpPort, uiPort, o
     const url = `http://127.0.0.1:${port}`;
     const tokens = { alerts: token(), people: Object.fromEntries(people.map((person) => [person, token()])) };
     const configFile = join(folder, 'responder.yaml');
-    await writeFile(configFile, stringify(configFor({ authos, mailbox, temporal, folder, port, url, times: { ...times, scale } })));
+    await writeFile(configFile, stringify({ ...configFor({ authos, mailbox, temporal, folder, port, url, times: { ...times, scale } }), ...config }));
     const environment = {
       ...plainEnvironment(),
       PATH: authos.env()['PATH'] ?? '',

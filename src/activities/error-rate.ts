@@ -54,15 +54,7 @@ export function errorRateActivities({ hosts, apiOf }: { hosts: readonly Host[]; 
           return { kind: 'unknown', evidence: `the act ended less than a minute ago by this host's clock (${new Date(now).toISOString()})` };
         }
         const fiveMinutes = Math.max(limit, now - 5 * minute);
-        const [health, ...counts] = await Promise.all([
-          readHealth(api, 'detailed'),
-          countFromApi(api, { lastMinute: now - minute, fiveMinutes }),
-          ...errorChannels.map((channel) => countFromLog(host, channel, { lastMinute: now - minute, fiveMinutes })),
-        ]);
-        const known = counts.filter((count) => 'errors' in count);
-        const unknown = counts.flatMap((count) => ('unknown' in count ? [count.unknown] : []));
-        const errors = Math.max(0, ...known.map((count) => count.errors));
-        const critical = Math.max(0, ...known.map((count) => count.critical));
+        const [health, { known, unknown, errors, critical }] = await Promise.all([readHealth(api, 'detailed'), countErrors(host, api, { lastMinute: now - minute, fiveMinutes })]);
         const sources = [...known.map((count) => `${count.source} ${count.errors}`), ...unknown].join(', ');
         const evidence = fitted(`${errors} errors in the last minute, ${critical} critical in the last five (${sources}); health ${health.status}`, 1_000);
         if (errors > perMinute || critical >= criticalBelow) return { kind: 'not recovered', evidence };
@@ -74,6 +66,15 @@ export function errorRateActivities({ hosts, apiOf }: { hosts: readonly Host[]; 
   };
 }
 
+/** Errors newer than two moments by whichever source says more: API and logs. `known` is empty if none could say. */
+export async function countErrors(host: Host, api: AuthosApi, since: Since): Promise<{ known: Count[]; unknown: string[]; errors: number; critical: number }> {
+  const counts = await Promise.all([countFromApi(api, since), ...errorChannels.map((channel) => countFromLog(host, channel, since))]);
+  const known = counts.filter((count) => 'errors' in count);
+  const unknown = counts.flatMap((count) => ('unknown' in count ? [count.unknown] : []));
+  return { known, unknown, errors: Math.max(0, ...known.map((count) => count.errors)), critical: Math.max(0, ...known.map((count) => count.critical)) };
+}
+
+/** Moments, ms since the epoch. */
 interface Since {
   lastMinute: number;
   fiveMinutes: number;

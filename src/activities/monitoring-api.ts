@@ -35,6 +35,7 @@ const endpoints = {
       cacheHitRate: ['cache', 'hit_rate'],
     },
   },
+  api: { path: '/api/v1/monitoring/metrics/api', figures: { requests: ['total_requests'], averageMs: ['avg_response_time_ms'], maxMs: ['max_response_time_ms'] } },
 } as const satisfies Record<string, { path: string; figures: Record<string, string[]> }>;
 
 /** Fetches totals since midnight. HTML, a missing token or a database that is down is 'unknown', in words. A repeat is safe. */

@@ -350,6 +350,7 @@ export function sections(env: Environment) {
         ping: secret.refine((value) => /^https?:\/\//.test(value.reveal()), 'must be an http or https URL').optional(),
       })
       .optional(),
+    patrol: z.strictObject({ every: duration.prefault('1m') }).optional(),
     log: z.strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
   };
 }

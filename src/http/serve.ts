@@ -14,7 +14,9 @@ import { lazyConnection } from '../lazy-connection.js';
 import { dataConverterOf, sealingOf } from '../payloads/encryption.js';
 import { waysToTell } from '../workers/ways-to-tell.js';
 import { registerCanary } from '../setup/canary.js';
+import { patrolPlan, registerPatrol } from '../setup/patrol.js';
 import { keepTrying } from '../setup/keep-trying.js';
+import { publicKeyOf } from '../domain/signing.js';
 import type { Incidents, Reports } from './incidents.js';
 import { ownPages } from './own-pages.js';
 import { silencing } from './silencing-intake.js';
@@ -87,7 +89,10 @@ export async function serve({
     // The setup job has no config: so the server registers what depends on it, once Temporal answers.
     const register = (what: string, doing: () => Promise<string>): Promise<void> =>
       keepTrying(what, { logger, signal: stopping.signal, register: () => client.withDeadline(Date.now() + 10_000, doing) });
-    registered = register('the schedule of the canary', () => registerCanary(client, config.canary));
+    registered = Promise.all([
+      register('the schedule of the canary', () => registerCanary(client, config.canary)),
+      register('the schedule of the patrol', () => registerPatrol(client, patrolPlan(config, [publicKeyOf(seed)]))),
+    ]);
     let closing: Promise<void> | undefined;
     return { url, close: () => (closing ??= close()) };
   } catch (error) {

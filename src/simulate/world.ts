@@ -10,6 +10,7 @@ import { controlActivities } from '../activities/control.js';
 import { doctorChannelActivities } from '../activities/doctor-channels.js';
 import type { NeighbourActivities } from '../activities/neighbours.js';
 import { pageActivities } from '../activities/pages.js';
+import { patrolAlertActivities } from '../activities/patrol-alerts.js';
 import { silenceActivities } from '../activities/silences.js';
 import { runbooks } from '../catalogue.js';
 import type { Channel, Message } from '../channels/channel.js';
@@ -70,7 +71,7 @@ export async function openSimulatedWorld({ config, recovered, onProgress, signal
   const { bar, holdRisky, letIn } = control;
   const workers = await Promise.all([
     incidentWorker(parts, incidents, alone),
-    pageWorker(parts, { ...pageActivities(paging), ...noCanary, ...doctorChannelActivities(paging), ...silenceActivities({ client, config, runbooks }), storeReport: async ({ incident }) => ({ file: `${incident.id}.md` }), ...alone, bar, holdRisky, letIn }),
+    pageWorker(parts, { ...pageActivities(paging), ...noCanary, ...doctorChannelActivities(paging), ...silenceActivities({ client, config, runbooks }), ...patrolAlertActivities({ client, config, runbooks }), storeReport: async ({ incident }) => ({ file: `${incident.id}.md` }), ...alone, bar, holdRisky, letIn }),
     runWorker(parts, runs, { ...control, openIncident: async () => ({ incidentId: null, state: 'simulated' }) }),
     ...Object.keys(config.hosts).map((name) => hostWorker(parts, name, host)),
   ]);

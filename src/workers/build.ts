@@ -6,6 +6,7 @@ import type { NeighbourActivities } from '../activities/neighbours.js';
 import type { OpeningActivities } from '../activities/opening.js';
 import type { PageActivities } from '../activities/pages.js';
 import type { SilenceActivities } from '../activities/silences.js';
+import type { PatrolAlertActivities } from '../activities/patrol-alerts.js';
 import type { ReportActivities } from '../activities/reports.js';
 import type { Traces } from '../telemetry/traces.js';
 import { queues } from '../workflows/names.js';
@@ -45,7 +46,7 @@ export function incidentWorker(parts: WorkerParts, workflowBundle: WorkerOptions
 }
 
 /** Pages and reports: their own slots, so that nothing else can use them up. */
-export function pageWorker(parts: WorkerParts, activities: PageActivities & CanaryActivities & DoctorChannelActivities & ReportActivities & NeighbourActivities & SilenceActivities & Pick<ControlActivities, 'bar' | 'holdRisky' | 'letIn'>): Promise<Worker> {
+export function pageWorker(parts: WorkerParts, activities: PageActivities & CanaryActivities & DoctorChannelActivities & ReportActivities & NeighbourActivities & SilenceActivities & PatrolAlertActivities & Pick<ControlActivities, 'bar' | 'holdRisky' | 'letIn'>): Promise<Worker> {
   return Worker.create({
     ...common(parts),
     taskQueue: queues.pages,

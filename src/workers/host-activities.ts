@@ -27,6 +27,7 @@ import { notifyActivities } from '../activities/notify-users.js';
 import { oauthActivities } from '../activities/oauth.js';
 import { oauthKeyActivities } from '../activities/oauth-keys.js';
 import { passportInstallActivities } from '../activities/passport-install.js';
+import { type PatrolLookActivities, patrolLookActivities } from '../activities/patrol-look.js';
 import { performanceActivities } from '../activities/performance.js';
 import { phpActivities } from '../activities/php-settings.js';
 import { postgresActivities } from '../activities/postgres.js';
@@ -49,7 +50,7 @@ import type { Place } from '../domain/place.js';
 import type { RunbookActivities } from '../workflows/activity-types.js';
 
 /** Everything that a host's worker can do, over the clients that the config describes. Connects nothing by itself. */
-export function activitiesOfHost(config: Config): RunbookActivities & DoctorHostActivities {
+export function activitiesOfHost(config: Config): RunbookActivities & DoctorHostActivities & PatrolLookActivities {
   const hosts = Object.values(config.hosts);
   const scrub = createScrub(secretsOf(config));
   const shellOf = (host: Host) => localShell({ records: host.records, scrub });
@@ -93,6 +94,8 @@ export function activitiesOfHost(config: Config): RunbookActivities & DoctorHost
   };
   const endpoints = webhookEndpointActivities({ databaseOf, commandsOf, rulesOf, scrub });
   const queueWorkers = queueWorkerActivities({ ...parts, services, scrub });
+  const logins = loginActivities({ hosts, databaseOf, apiOf, scrub, ownAddresses, firewall });
+  const certificates = certificateActivities({ hosts });
   return {
     ...host,
     ...doctorHostActivities({ ...parts, apiOf, adminOf, redisOf, scrub }),
@@ -103,11 +106,12 @@ export function activitiesOfHost(config: Config): RunbookActivities & DoctorHost
     ...volumeActivities({ hosts, shellOf }),
     ...evidenceActivities({ hosts }),
     ...firewall,
-    ...loginActivities({ hosts, databaseOf, apiOf, scrub, ownAddresses, firewall }),
+    ...logins,
+    ...patrolLookActivities({ hosts, apiOf, databaseOf, disk, certificates, logins, scrub }),
     ...loginDefenceActivities({ hosts }),
     ...notifyActivities({ hosts, shellOf, scrub }),
     ...failedJobsActivities(parts),
-    ...certificateActivities({ hosts }),
+    ...certificates,
     ...certbot,
     ...certificateFileActivities({ hosts, certbot }),
     ...oauthActivities({ ...parts, apiOf, testUserOf: (place) => environmentOf(place).authos.testUser }),

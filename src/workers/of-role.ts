@@ -7,6 +7,7 @@ import { doctorChannelActivities } from '../activities/doctor-channels.js';
 import { neighbourActivities } from '../activities/neighbours.js';
 import { openingActivities } from '../activities/opening.js';
 import { pageActivities } from '../activities/pages.js';
+import { patrolAlertActivities } from '../activities/patrol-alerts.js';
 import { reportActivities } from '../activities/reports.js';
 import { silenceActivities } from '../activities/silences.js';
 import { runbooks } from '../catalogue.js';
@@ -74,7 +75,7 @@ export async function workersOf(role: WorkerRole, { config, logger, metrics }: R
     const { bar, holdRisky, letIn } = control;
     return Promise.all([
       workflowBundle('incidents', failures).then((bundle) => incidentWorker(worker, bundle, neighbours)),
-      pageWorker(worker, { ...pages, ...canary, ...doctorChannelActivities(parts), ...reports, ...neighbours, ...silenceActivities({ client, config, runbooks }), bar, holdRisky, letIn }),
+      pageWorker(worker, { ...pages, ...canary, ...doctorChannelActivities(parts), ...reports, ...neighbours, ...silenceActivities({ client, config, runbooks }), ...patrolAlertActivities({ client, config, runbooks }), bar, holdRisky, letIn }),
     ]);
   }
   if (role === 'runs') return [await runWorker(worker, await workflowBundle('runs', failures), { ...control, ...openingActivities({ client, config, runbooks }) })];

@@ -5,5 +5,6 @@ export { doctor } from './doctor.js';
 export { incident } from './incident.js';
 export { lock } from './lock.js';
 export { mode } from './mode.js';
+export { patrol } from './patrol.js';
 export { silences } from './silences.js';
 export { undo } from './undo.js';

@@ -27,5 +27,8 @@ export const canaryId = 'canary';
 /** The workflow whose memo holds the modes. */
 export const modeId = 'mode';
 
+/** The schedule of our own looks at AuthOS, and the beginning of its workflows' ids. */
+export const patrolId = 'patrol';
+
 /** The workflow that keeps silences and what they hold. */
 export const silencesId = 'silences';

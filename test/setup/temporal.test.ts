@@ -8,6 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTemporal, type TemporalServer } from '../../sandbox/servers/temporal.js';
 import { searchAttributes } from '../../src/domain/search-attributes.js';
 import { registerCanary } from '../../src/setup/canary.js';
+import { registerPatrol } from '../../src/setup/patrol.js';
+import { patrolId } from '../../src/workflows/names.js';
 
 let folder: string;
 let temporal: TemporalServer;
@@ -89,5 +91,21 @@ describe('the registering job', () => {
     const { exitCode, stderr } = await setup(args);
     expect(stderr).toContain(words);
     expect(exitCode).toBe(2);
+  });
+});
+
+describe('the schedule of the patrol', () => {
+  it('is registered, changed and removed as the config has it, and stays paused where a person paused it', async () => {
+    const client = new Client({ connection });
+    const plan = (every: number) => ({ environments: [], every, minute: 60_000, publicKeys: [], console: '' });
+    expect(await registerPatrol(client, undefined)).toBe('off');
+    expect(await registerPatrol(client, plan(3_600_000))).toBe('registered');
+    const schedule = client.schedule.getHandle(patrolId);
+    await schedule.pause('the database is moved');
+    expect(await registerPatrol(client, plan(7_200_000))).toBe('changed');
+    const { spec, state } = await schedule.describe();
+    expect(spec.intervals?.map(({ every }) => every)).toEqual([7_200_000]);
+    expect(state).toMatchObject({ paused: true, note: 'the database is moved' });
+    expect(await registerPatrol(client, undefined)).toBe('removed');
   });
 });

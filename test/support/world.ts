@@ -191,6 +191,7 @@ export async function openWorld({ bundles = testBundles, realTime = false, peopl
           config: { times: standardTimes, automation: {}, links: { console: 'http://console', temporalUi: 'http://ui', keys: [], validFor: 1 }, temporal: { address: '', namespace: 'default', connection: () => ({}) } },
           runbooks: [practiceRunbook],
         }),
+        handOn: async () => [],
         bar: control.bar,
         holdRisky: control.holdRisky,
         letIn: control.letIn,

@@ -45,7 +45,7 @@ beforeAll(async () => {
   const neighbours = { findCause: nowhere, causeIsOpen: nowhere, attachSymptoms: nowhere, tellDatabaseIncidents: nowhere };
   const workers = await Promise.all([
     incidentWorker(parts, await workflowBundle('incidents'), neighbours),
-    pageWorker(parts, { ...pageActivities(paging), ...canaryActivities({ canary, logger, metrics: metrics.canary }), ...doctorChannelActivities(paging), storeReport: nowhere, ...neighbours, bar: nowhere, holdRisky: nowhere, letIn: nowhere }),
+    pageWorker(parts, { ...pageActivities(paging), ...canaryActivities({ canary, logger, metrics: metrics.canary }), ...doctorChannelActivities(paging), storeReport: nowhere, ...neighbours, pageHeld: nowhere, handOn: nowhere, bar: nowhere, holdRisky: nowhere, letIn: nowhere }),
   ]);
   const running = workers.map((worker) => worker.run());
   end = async () => {
