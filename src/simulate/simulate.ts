@@ -11,6 +11,7 @@ import { standardDeadlines } from '../http/temporal-calls.js';
 import { temporalIntake } from '../http/temporal-intake.js';
 import { recentIds } from '../http/temporal-search.js';
 import { nobody } from '../activities/page-recipients.js';
+import { rolesOf } from '../roster/roster.js';
 import { acknowledgements, type Scenario } from './scenario.js';
 import type { SimulatedAct, SimulatedPage, Simulation } from './simulation.js';
 import { openSimulatedWorld, type SimulatedWorld } from './world.js';
@@ -100,7 +101,9 @@ async function play(
     const person = world.sent.find(({ message }) => message.kind === 'page' && message.person.id !== nobody)?.message.person.id;
     if (person === undefined) continue; // nobody was reached, so nobody acknowledges
     const { incident } = await world.query<IncidentView>(workflowId, 'show');
-    const action = sign({ v: 1, id: randomUUID(), incidentId: incident.id, person, via: 'cli', at: begunAt + after, action: { kind: 'acknowledge' } }, seed);
+    const at = begunAt + after;
+    const roles = config.permissions && rolesOf(config.roster, person, at);
+    const action = sign({ v: 1, id: randomUUID(), incidentId: incident.id, person, via: 'cli', at, action: { kind: 'acknowledge' }, ...(roles && { roles }) }, seed);
     await world.client.workflow.getHandle(workflowId).signal('acknowledge', action);
   }
   await to(until);
