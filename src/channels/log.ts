@@ -10,8 +10,8 @@ export function logChannel({ logger, now = Date.now }: { logger: Logger; now?: (
     name: 'log',
     addressOf: () => 'log',
     async send(message) {
-      const { key, person, subject, text, urgency, late } = message;
-      logger.error({ page: { key, person: person.id, subject, text, urgency, late } }, 'page');
+      const { key, person, subject, text, urgency, late, incident } = message;
+      logger.error({ incidentId: incident.id, page: { key, person: person.id, subject, text, urgency, late } }, 'page');
       await new Promise<void>((resolve, reject) => {
         logger.flush((error) => (error ? reject(new Error(`the log did not take page ${key}`, { cause: error })) : resolve()));
       });

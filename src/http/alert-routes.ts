@@ -86,7 +86,7 @@ const atOnce = 16;
  */
 export async function acceptAll(
   routed: RoutedAlert[],
-  { incidents, metrics }: Pick<ServerParts, 'incidents' | 'metrics'>,
+  { incidents, metrics, logger }: Pick<ServerParts, 'incidents' | 'metrics' | 'logger'>,
 ): Promise<AcceptedAlert[]> {
   const answers = new Map<RoutedAlert, AcceptedAlert>();
   for (const status of ['resolved', 'firing'] as const) {
@@ -95,6 +95,7 @@ export async function acceptAll(
       for (let one = waiting.shift(); one; one = waiting.shift()) {
         const answer = await incidents.accept(one);
         answers.set(one, answer);
+        logger.info({ incidentId: answer.incidentId, workflowId: answer.workflowId, runbook: one.alert.runbook, source: one.alert.source, state: answer.state }, 'alert accepted');
         metrics.alerts.inc({ source: one.alert.source, runbook: one.alert.runbook, state: answer.state });
       }
     };

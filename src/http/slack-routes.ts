@@ -55,7 +55,7 @@ export function slackRoutes({ config, incidents, metrics, logger }: ServerParts)
       if (wanted) {
         const done = (person === undefined ? Promise.resolve(`You are no person of the responder's config: ${payload.user.id} is in nobody's contacts.`) : outcome(wanted, person))
           .then((said) => tell(payload.response_url, said))
-          .catch((error: unknown) => logger.error({ err: error }, 'a press in Slack came to nothing'));
+          .catch((error: unknown) => logger.error({ err: error, incidentId: wanted.incident }, 'a press in Slack came to nothing'));
         await Promise.race([done, after(answerWithinMs, undefined, { ref: false })]);
       }
       return reply.code(200).send();

@@ -38,7 +38,8 @@ export function twilioRoutes({ config, metrics, logger }: ServerParts): FastifyP
       if (!given.success) throw new ApiError('invalid', 'this is no receipt of a message or call');
       const { channel, status, code } = given.data;
       metrics.receipts.inc({ channel, status });
-      if (unreached.includes(status)) logger.warn({ page: query.safeParse(request.query).data?.key, channel, status, code }, 'a page did not arrive');
+      const page = query.safeParse(request.query).data?.key;
+      if (unreached.includes(status)) logger.warn({ incidentId: page?.split('/')[0], page, channel, status, code }, 'a page did not arrive');
       return reply.code(204).send();
     });
   };

@@ -11,6 +11,7 @@ import type { ReportActivities } from '../activities/reports.js';
 import type { Traces } from '../telemetry/traces.js';
 import { queues } from '../workflows/names.js';
 import { heartbeating } from './heartbeat.js';
+import { namedLogs } from './named-logs.js';
 
 /** What every worker is built from. */
 export interface WorkerParts {
@@ -28,7 +29,7 @@ const shutdownGraceTime = '2 minutes';
 function common({ connection, namespace, dataConverter, traces }: WorkerParts): Pick<WorkerOptions, 'connection' | 'namespace' | 'dataConverter' | 'shutdownGraceTime' | 'interceptors' | 'sinks'> {
   return {
     connection, namespace, ...(dataConverter && { dataConverter }), shutdownGraceTime,
-    interceptors: { activity: [...(traces?.activity ?? []), heartbeating] },
+    interceptors: { activity: [...(traces?.activity ?? []), namedLogs, heartbeating] },
     ...(traces && { sinks: traces.sinks }),
   };
 }

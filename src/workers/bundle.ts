@@ -55,7 +55,7 @@ export function bundleOf(name: BundleName, failures: FailureMessages): Promise<s
 export async function bundle(workflowsPath: string, guarded: boolean, { failures = 'plain', interceptors = [] }: { failures?: FailureMessages; interceptors?: string[] } = {}): Promise<string> {
   const { code } = await bundleWorkflowCode({
     workflowsPath,
-    workflowInterceptorModules: [join(here, '..', 'workflows', `tracing${extension}`), ...(guarded ? [join(here, '..', 'workflows', `interceptors${extension}`)] : []), ...interceptors],
+    workflowInterceptorModules: [...['tracing', 'named-logs'].map((name) => join(here, '..', 'workflows', `${name}${extension}`)), ...(guarded ? [join(here, '..', 'workflows', `interceptors${extension}`)] : []), ...interceptors],
     ...(failures === 'encoded' && { failureConverterPath: encodedFailures }),
     logger: quiet,
     webpackConfigHook: (config) => ({

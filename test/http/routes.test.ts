@@ -217,6 +217,14 @@ describe('the server', () => {
     expect(headers.get('x-content-type-options')).toBe('nosniff');
   });
 
+  it('names the incident on the lines of requests about it, and of an accepted alert', async () => {
+    await call(`${base}/api/incidents/018f3c5e-0000-7000-8000-000000000001/report`, { token: tokens.alice });
+    await call(`${base}/alerts`, { token: tokens.monitoring, body: { title: 'x' } });
+    const lines = log.map((line) => JSON.parse(line) as { msg: string; incidentId?: string | null });
+    expect(lines).toContainEqual(expect.objectContaining({ msg: 'request completed', incidentId: '018f3c5e-0000-7000-8000-000000000001' }));
+    expect(lines).toContainEqual(expect.objectContaining({ msg: 'alert accepted', incidentId: null, workflowId: expect.stringMatching(/^incident\//) }));
+  });
+
   it('writes no token to its log', () => {
     expect(log.length).toBeGreaterThan(0);
     for (const token of Object.values(tokens)) expect(log.join()).not.toContain(token);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { WorkflowHandle } from '@temporalio/client';
 import { Client } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { DefaultLogger, Runtime, type Worker } from '@temporalio/worker';
+import { DefaultLogger, Runtime, type Worker, type Logger } from '@temporalio/worker';
 import { utils as ed25519 } from '@noble/ed25519';
 import { uuidv7 } from 'uuidv7';
 import { findBinary } from '../../sandbox/servers/binaries.js';
@@ -323,12 +323,12 @@ export async function openWorld({ bundles = testBundles, realTime = false, peopl
 }
 
 let quieted = false;
-/** The SDK's own log only where a test asks for it: LOG=1. */
-export function quietRuntime(): void {
+/** The SDK's own log only where a test asks for it: by LOG=1, or with a `logger`, before all else. */
+export function quietRuntime(logger?: Logger): void {
   if (quieted) return;
   quieted = true;
   Runtime.install({
-    logger: new DefaultLogger(process.env['LOG'] ? 'INFO' : 'ERROR', (entry) => {
+    logger: logger ?? new DefaultLogger(process.env['LOG'] ? 'INFO' : 'ERROR', (entry) => {
       if (process.env['LOG']) console.error(entry.level, entry.message, entry.meta ?? '');
     }),
     telemetryOptions: { logging: { forward: {}, filter: process.env['LOG'] ? 'WARN' : 'ERROR' } },
