@@ -4,6 +4,7 @@ import swagger from '@fastify/swagger';
 import { fastify } from 'fastify';
 import type { FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import { withRefusals } from './openapi.js';
 import { alertRoutes } from './alert-routes.js';
 import { codecRoutes } from './codec-routes.js';
 import { doctorRoutes } from './doctor-routes.js';
@@ -32,6 +33,9 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     bodyLimit: config.http.bodyLimit,
     requestTimeout: 30_000,
     forceCloseConnections: 'idle',
+    // Ids of workflows are longer than Fastify's own limit; its own words for a path that it can't take would repeat it.
+    routerOptions: { maxParamLength: 1_000 },
+    frameworkErrors: (error, request, reply) => void answerError(error, request, reply, (code) => metrics.refusals.inc({ source: 'unknown', code })),
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
@@ -60,6 +64,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       security: [{ bearer: [] }],
     },
     transform: jsonSchemaTransform,
+    transformObject: withRefusals,
   });
   // After the rate limit, so that guessing paths counts too.
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, async () => {

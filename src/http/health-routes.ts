@@ -2,15 +2,18 @@ import type { FastifyPluginAsync } from 'fastify';
 import { countOpenIncidents } from '../metrics.js';
 import type { ServerParts } from './parts.js';
 
+/** Needs no token. */
+const open = { schema: { security: [] } };
+
 /** For probes and Prometheus, without a token: /healthz (this process), /readyz (Temporal answers), /metrics. */
 export function healthRoutes({ incidents, metrics }: ServerParts): FastifyPluginAsync {
   countOpenIncidents(metrics.registry, () => incidents.list({}));
   return async (app) => {
-    app.get('/healthz', async () => ({ status: 'ok' }));
-    app.get('/readyz', async () => {
+    app.get('/healthz', open, async () => ({ status: 'ok' }));
+    app.get('/readyz', open, async () => {
       await incidents.reachable();
       return { status: 'ready' };
     });
-    app.get('/metrics', async (_request, reply) => reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()));
+    app.get('/metrics', open, async (_request, reply) => reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()));
   };
 }
