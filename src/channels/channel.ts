@@ -84,6 +84,8 @@ export interface Channel {
   readonly name: string;
   /** True where others than the person read along: there nobody is handed what only that person may do. */
   readonly shared?: boolean;
+  /** True where each page is an object of its own on the other side, which bundles and holds back by rules of its own. */
+  readonly keepsState?: boolean;
   /** Where this channel would send for a contact; undefined if the contact is not of its kind. */
   addressOf(contact: Contact): string | undefined;
   /**

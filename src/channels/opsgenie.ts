@@ -17,6 +17,7 @@ export function opsgenieChannel(options: { apiKey: string; api: string; timeoutM
   return {
     name: 'opsgenie',
     shared: true,
+    keepsState: true,
     addressOf: ({ opsgenie }) => opsgenie,
     async send(message, signal) {
       const requests = message.news ? newsRequests(message.news, message.lead) : [{ path: '', body: alertOf(message) }];

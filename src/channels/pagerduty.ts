@@ -16,6 +16,7 @@ export function pagerDutyChannel(options: { routingKeys: Record<string, string>;
   return {
     name: 'pagerduty',
     shared: true,
+    keepsState: true,
     addressOf: ({ pagerduty }) => pagerduty,
     async send(message, signal) {
       const routingKey = configured(routingKeys, message.person.address, 'PagerDuty service');

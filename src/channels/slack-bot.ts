@@ -18,7 +18,9 @@ export function slackBotChannel(options: { token: string; api: string; buttons: 
     shared: true,
     addressOf: ({ slack }) => slack,
     async send(message, signal) {
-      const body = { ...placeOf(message), unfurl_links: false, unfurl_media: false, ...slackMessage(message, buttons ? answerButtons(message) : []) };
+      // A bundle has links alone: a press would be for one of its incidents.
+      const buttonsOf = (page: Message): object[] | undefined => (page.answers.length === 0 ? undefined : buttons ? answerButtons(page) : []);
+      const body = { ...placeOf(message), unfurl_links: false, unfurl_media: false, ...slackMessage(message, buttonsOf(message)) };
       const answer = await http.postForJson({ url: `${api}/chat.postMessage`, headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json; charset=utf-8' }, body, signal });
       if (answer.ok !== true) throw refusal(oneLine(http.quoted(String(answer.error ?? 'without saying why'))));
       const { channel, ts } = answer;

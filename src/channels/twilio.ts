@@ -25,7 +25,7 @@ export function twilioSmsChannel(options: TwilioAccount): Channel {
     name: 'sms',
     addressOf: ({ sms }) => sms,
     resource: 'Messages',
-    fields: ({ lead, links }) => ({ Body: [oneLine(lead, 300), ...links.flatMap(({ action, url }) => (action === 'acknowledge' ? [url] : []))].join('\n') }),
+    fields: ({ lead, links }) => ({ Body: bodyOf([oneLine(lead, 300), ...links.flatMap(({ action, url }) => (action === 'acknowledge' ? [url] : []))]) }),
   });
 }
 
@@ -40,6 +40,11 @@ export function twilioVoiceChannel(options: TwilioAccount): Channel {
       return { Twiml: `<Response>${say}<Pause length="1"/>${say}</Response>` };
     },
   });
+}
+
+/** As many whole lines as Twilio takes: 1600 characters. */
+function bodyOf(lines: string[]): string {
+  return lines.reduce((body, line) => (body.length + line.length < 1_600 ? `${body}\n${line}` : body));
 }
 
 interface Kind extends Pick<Channel, 'name' | 'addressOf'> {

@@ -21,6 +21,7 @@ export function webhookChannel(options: { receivers: Record<string, WebhookRecei
   const http = outgoingHttp({ name: 'the webhook', secrets, timeoutMs });
   return {
     name: 'webhook',
+    keepsState: true,
     addressOf: ({ webhook }) => webhook,
     async send(message, signal) {
       const receiver = configured(receivers, message.person.address, 'webhook');

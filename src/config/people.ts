@@ -3,6 +3,7 @@ import type { Roster } from '../roster/roster.js';
 import { roles } from '../domain/runbook.js';
 import type { Role } from '../domain/runbook.js';
 import type { QuietHours } from '../roster/quiet-hours.js';
+import type { Pace } from '../channels/paced.js';
 import type { Contact } from './contacts.js';
 import type { ParsedSections } from './schema.js';
 import type { Secret } from './secret.js';
@@ -16,6 +17,7 @@ export interface Person {
   /** In the order in which they are tried; at least one. */
   contacts: Contact[];
   quietHours?: QuietHours;
+  pace?: Pace;
   token?: Secret;
 }
 
@@ -47,6 +49,7 @@ function personOf(id: string, entry?: ParsedSections['people'][string]): Person 
     ...(address !== undefined && { email: address }),
     contacts,
     ...(entry?.quietHours && { quietHours: entry.quietHours }),
+    ...(entry?.pace && { pace: entry.pace }),
     ...(entry?.token && { token: entry.token }),
   };
 }

@@ -9,6 +9,7 @@ import { channelsSection } from './channels.js';
 import { contact } from './contacts.js';
 import { duration } from './duration.js';
 import { permissionsSection } from './permissions.js';
+import { pace } from './pace.js';
 import { quietHours } from './quiet-hours.js';
 import { tokensSection } from './tokens.js';
 import { resolveSecret } from './secret.js';
@@ -225,6 +226,8 @@ export function sections(env: Environment) {
     contacts: z.array(contact).default([]),
     /** Pages of Medium incidents wait for their end. */
     quietHours: quietHours.optional(),
+    /** How fast pages may come, by each channel. */
+    pace: pace.optional(),
     token: token.optional(),
     roles: z.array(z.enum(roles)).default([]),
   });
