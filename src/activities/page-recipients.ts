@@ -12,6 +12,8 @@ export interface Recipient {
   /** The highest part that reaches them; pages only. */
   part?: PagePart;
   escalatedToYou: boolean;
+  /** The one way for this copy; any of the person's if absent. */
+  way?: string;
 }
 
 /** Who holds a role at a moment (ms since the epoch); `standInFor` is set if they are only the Escalation contact in its place. */

@@ -23,6 +23,8 @@ export interface Contact {
   webhook?: string | undefined;
   /** Only for a page that nobody has acknowledged so long (ms) after it was due; at once if the contacts without it fail. */
   after?: number | undefined;
+  /** Also told when an incident changes hands, escalates or recovers; channels that can show it in its place are told anyway. */
+  updates?: boolean | undefined;
 }
 
 /** A person as the channels see one. */
@@ -86,6 +88,8 @@ export interface Channel {
   readonly shared?: boolean;
   /** True where each page is an object of its own on the other side, which bundles and holds back by rules of its own. */
   readonly keepsState?: boolean;
+  /** News that it can show beside the page that it is about. */
+  readonly updates?: readonly NewsKind[];
   /** Where this channel would send for a contact; undefined if the contact is not of its kind. */
   addressOf(contact: Contact): string | undefined;
   /**

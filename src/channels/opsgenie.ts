@@ -1,3 +1,4 @@
+import { newsKinds } from '../domain/page.js';
 import type { Channel, Message } from './channel.js';
 import { NextChannel } from './channel.js';
 import { oneLine } from './outsider-text.js';
@@ -18,6 +19,7 @@ export function opsgenieChannel(options: { apiKey: string; api: string; timeoutM
     name: 'opsgenie',
     shared: true,
     keepsState: true,
+    updates: newsKinds,
     addressOf: ({ opsgenie }) => opsgenie,
     async send(message, signal) {
       const requests = message.news ? newsRequests(message.news, message.lead) : [{ path: '', body: alertOf(message) }];
@@ -31,7 +33,7 @@ export function opsgenieChannel(options: { apiKey: string; api: string; timeoutM
 }
 
 const source = 'AuthOS Responder';
-const actions = { acknowledged: 'acknowledge', over: 'close' } as const;
+const actions = { acknowledged: 'acknowledge', changed: 'notes', over: 'close' } as const;
 
 function newsRequests({ kind, pages }: NonNullable<Message['news']>, note: string): { path: string; body: object }[] {
   return pages.map(({ key }) => ({ path: `/${encodeURIComponent(key)}/${actions[kind]}?identifierType=alias`, body: { source, note } }));

@@ -77,7 +77,7 @@ function subjectLine({ request, part, late }: PageTextInput): string {
     case 'ask':
       return `${head} Approve ${asksInShort(request.asks)}?${late ? ' (late)' : ''}`;
     case 'notice':
-      return `${head} Notice: ${oneLine(request.story.state, 60)}${late ? ' (late)' : ''}`;
+      return `${head} Notice: ${oneLine(newsOf(request), 60)}${late ? ' (late)' : ''}`;
   }
 }
 
@@ -93,8 +93,12 @@ function leadLine({ request, part, now }: PageTextInput): string {
     case 'ask':
       return `Your answer is needed: ${request.asks.map((ask) => `${oneLine(ask.act, 100)} on ${oneLine(ask.host, 60)}`).join('; ')}? ${wrong}`;
     case 'notice':
-      return `For your information: ${wrong} – ${oneLine(request.story.state, 80)}.`;
+      return `For your information: ${wrong} – ${oneLine(newsOf(request), 120)}.`;
   }
+}
+
+function newsOf({ news, story }: Extract<PageRequest, { kind: 'notice' }>): string {
+  return news?.says ?? story.state;
 }
 
 function sectionsOf(input: PageTextInput): Section[] {

@@ -17,6 +17,7 @@ export function pagerDutyChannel(options: { routingKeys: Record<string, string>;
     name: 'pagerduty',
     shared: true,
     keepsState: true,
+    updates: ['acknowledged', 'over'],
     addressOf: ({ pagerduty }) => pagerduty,
     async send(message, signal) {
       const routingKey = configured(routingKeys, message.person.address, 'PagerDuty service');
@@ -32,10 +33,11 @@ export function pagerDutyChannel(options: { routingKeys: Record<string, string>;
   };
 }
 
-const actions = { acknowledged: 'acknowledge', over: 'resolve' } as const;
+// Its events have no other word: what else changes is not shown there.
+const actions = { acknowledged: ['acknowledge'], changed: [], over: ['resolve'] } as const;
 
 function newsEvents({ kind, pages }: NonNullable<Message['news']>): object[] {
-  return pages.map(({ key }) => ({ event_action: actions[kind], dedup_key: key }));
+  return actions[kind].flatMap((action) => pages.map(({ key }) => ({ event_action: action, dedup_key: key })));
 }
 
 const severities = { Critical: 'critical', High: 'error', Medium: 'warning' } as const;

@@ -1,3 +1,4 @@
+import { newsKinds } from '../domain/page.js';
 import type { Channel, Message } from './channel.js';
 import { MayHaveArrived, NextChannel } from './channel.js';
 import { oneLine } from './outsider-text.js';
@@ -16,6 +17,7 @@ export function slackBotChannel(options: { token: string; api: string; buttons: 
   return {
     name: 'slack',
     shared: true,
+    updates: newsKinds,
     addressOf: ({ slack }) => slack,
     async send(message, signal) {
       // A bundle has links alone: a press would be for one of its incidents.

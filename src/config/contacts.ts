@@ -27,7 +27,7 @@ const afterAtMostMs = 15 * 60_000;
 
 /** One way to reach a person: exactly one kind; with `after` only for pages that nobody has acknowledged by then. */
 export const contact = z
-  .strictObject({ ...kinds, after: duration.refine((ms) => ms <= afterAtMostMs, 'must be 15m at most: then the page is repeated anyway') })
+  .strictObject({ ...kinds, after: duration.refine((ms) => ms <= afterAtMostMs, 'must be 15m at most: then the page is repeated anyway'), updates: z.boolean() })
   .partial()
   .refine((given) => Object.keys(given).filter(isKind).length === 1, `must have exactly one of ${Object.keys(kinds).join(', ')}`);
 

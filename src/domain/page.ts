@@ -48,11 +48,15 @@ export interface Waited {
   after?: number;
 }
 
-export type NewsKind = 'acknowledged' | 'over';
+/** `changed`: it escalates, recovers, relapses. */
+export const newsKinds = ['acknowledged', 'changed', 'over'] as const;
+export type NewsKind = (typeof newsKinds)[number];
 
 /** What a notice changes about pages that were sent: a pager of its own state closes them. */
 export interface News {
   kind: NewsKind;
+  /** What has happened, in a few words; the state of the incident if absent. */
+  says?: string;
   pages: Pick<Delivery, 'key' | 'person' | 'channel' | 'reference'>[];
 }
 
@@ -80,6 +84,8 @@ export interface Delivery {
   /** Times this key was handed to the channel again after it may have been accepted already. */
   repeats: number;
   late: boolean;
+  /** Where it went is told what becomes of the incident. */
+  updates?: true;
 }
 
 /** Answer of `sendPage`. `problems` are lines for the timeline: an unmapped role, a channel that failed before another worked. */

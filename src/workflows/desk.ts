@@ -11,7 +11,7 @@ import { byIncident, byIntake, byLadder, currentRun, entry, type IncidentMemory,
 import { act, takeRefusal } from './person-actions.js';
 import type { Request } from './people.js';
 import { expireAsks, letWatchBegin, noticeSilence, runAsked, runChanged, runEnded, runFound, startWantedRun } from './runs.js';
-import { notePaged, pageMissing, sendPage, tellAsks, tellRole, tellWaiting } from './telling.js';
+import { notePaged, pageMissing, sendPage, tellAsks, tellNews, tellRole, tellWaiting } from './telling.js';
 import type { Undone } from './undo.js';
 import { recordUndone } from './undoing.js';
 import { nextWaiting } from './waiting-pages.js';
@@ -247,6 +247,8 @@ function nextTurn(memory: IncidentMemory): { at: number; label: string; exact: b
   return times_.sort((a, b) => a.at - b.at)[0];
 }
 
+const changes = { open: 'it is open again', mitigated: 'it is mitigated, not cured', watching: 'it has recovered, and is watched' };
+
 /** Puts the ladder on hold with a state, and lets it go on with another. */
 export function changeState(books: Books, state: 'open' | 'mitigated' | 'watching', now: number): void {
   const { memory } = books;
@@ -260,5 +262,6 @@ export function changeState(books: Books, state: 'open' | 'mitigated' | 'watchin
     if (state === 'mitigated') memory.mitigatedSince ??= now;
   }
   note(memory, entry(now, byIncident, 'state', `${memory.state} → ${state}`));
+  tellNews(books, 'changed', changes[state], now);
   memory.state = state;
 }

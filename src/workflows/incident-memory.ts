@@ -22,6 +22,8 @@ export interface IncidentMemory {
   firstPageOver: boolean;
   /** Copies that leave later by themselves; absent if none does. */
   waiting?: WaitingPage[];
+  /** Updates sent so far, for their keys. */
+  newsTold?: number;
   /** The roles that are told once have been told. */
   toldAtStart?: true;
   asks: AskRecord[];

@@ -1,4 +1,4 @@
-import { actorName } from '../domain/actor.js';
+import { type Actor, actorName } from '../domain/actor.js';
 import type { ActionResult } from '../domain/action.js';
 import { acknowledge, snooze } from '../domain/ladder.js';
 import { beginClose } from './closing.js';
@@ -7,7 +7,7 @@ import { currentRun, entry, note, noteRefusal, openAsks } from './incident-memor
 import { nextInWords } from './incident-view.js';
 import { forbidden, readRefusal, refusal, type Request } from './people.js';
 import { answer, pageEarly, stopRun } from './runs.js';
-import { tellPerson } from './telling.js';
+import { tellNews, tellPerson } from './telling.js';
 import { startUndo } from './undoing.js';
 
 /** Puts on record what our server says that a person may not do. Anything else is ignored: a forger writes nothing here. */
@@ -33,7 +33,9 @@ export function act(books: Books, request: Request, now: number): ActionResult {
   const renews = ['acknowledge', 'take-over', 'approve', 'decline', 'note', 'snooze', 'escalate'].includes(action.kind);
   const hadIt = memory.ladder.acknowledgement?.by;
   if (open && renews) {
+    const before = memory.ladder.acknowledgement;
     memory.ladder = acknowledge(memory.policy, memory.ladder, actor, now);
+    tellWhoHasIt(books, before?.by, actor, now);
     memory.acknowledgedOnce = true;
   }
   const lapses = memory.ladder.acknowledgement ? new Date(memory.ladder.acknowledgement.lapsesAt).toISOString() : '';
@@ -94,4 +96,14 @@ export function act(books: Books, request: Request, now: number): ActionResult {
       beginClose(books, { as: 'resolved by a person', reason: action.reason, by: actor }, now);
       return { said: 'closing: the run is stopped and the report is stored' };
   }
+}
+
+/** An update when it changes hands; none while the same person renews what they have. */
+function tellWhoHasIt(books: Books, before: Actor | undefined, actor: Actor, now: number): void {
+  const [had, has] = [before && nameOf(before), nameOf(actor)];
+  if (had !== has) tellNews(books, 'acknowledged', had === undefined ? `${has} has acknowledged` : `${has} has taken over from ${had}`, now);
+}
+
+function nameOf(actor: Actor): string {
+  return actor.kind === 'person' ? actor.person : actorName(actor);
 }

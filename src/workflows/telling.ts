@@ -28,10 +28,15 @@ export function sendPage(books: Books, due: DuePage | { kind: 'reminder' }, labe
   if (parts.length < due.parts.length) note(memory, entry(now, byLadder, 'page', `dry-run: would page ${label}`));
   if (parts.length === 0) return;
   const why = due.late ? `${label}, late` : label;
+  if (parts.some(isNewLevel)) tellNews(books, 'changed', `escalated: ${label}`, now);
   deliver(books, { kind: 'page', due: { ...due, parts }, ...about(books, now) }, `Page ${why}`, (result) => {
     memory.firstPageOver = true;
     noteTold(memory, why, result);
   });
+}
+
+function isNewLevel({ level, round }: DuePage['parts'][number]): boolean {
+  return level !== 1 && round.endsWith('.0');
 }
 
 /** Sends what quiet hours held until now, and goes to the next contacts of whoever has not acknowledged. */
@@ -108,6 +113,27 @@ export async function tellItIsOver(books: Books, now: number): Promise<void> {
     if (!(error instanceof ActivityFailure)) throw error;
     note(books.memory, entry(Date.now(), byLadder, 'problem', 'the all-clear could not be sent within 10 min'));
   }
+}
+
+/**
+ * Tells those places that show what becomes of a page: nothing is sent where none does. Beside the turns, and not for long:
+ * nobody waits for it.
+ */
+export function tellNews(books: Books, kind: 'acknowledged' | 'changed', says: string, now: number): void {
+  const { memory } = books;
+  const shown = memory.pages.filter(({ updates }) => updates);
+  if (shown.length === 0 || (memory.closing ?? memory.closed)) return;
+  memory.newsTold = (memory.newsTold ?? 0) + 1;
+  const people = [...new Set(shown.map(({ person }) => person))];
+  const request: PageRequest = { kind: 'notice', subject: `news-${memory.newsTold}`, roles: [], people, dueAt: now, news: { kind, says, pages: pagesOf(books) }, ...about(books, now) };
+  books.aside(async () => {
+    try {
+      await pages(`Update: ${says}`, '10 minutes').sendPage(request);
+    } catch (error) {
+      if (!(error instanceof ActivityFailure)) throw error;
+      note(memory, entry(Date.now(), byLadder, 'problem', `an update could not be sent within 10 min: ${says}`));
+    }
+  });
 }
 
 /** What a pager of its own state may still show as open; the newest, since what goes into an activity has a limit. */

@@ -438,6 +438,24 @@ describe('questions and notices', () => {
     expect(office.letters.map(({ to }) => to)).toEqual(['bob@example.com']);
   });
 
+  it('tell a pager who has it, beside every other way that shows it, and no way that does not', async () => {
+    const receiver = await openReceiver(() => ({ status: 202, headers: { 'content-type': 'application/json' }, body: '{"status":"success"}' }));
+    const pagerDuty = pagerDutyChannel({ routingKeys: { oncall: 'r'.repeat(32) }, api: receiver.url });
+    open.push(receiver, pagerDuty);
+    const contacts = [{ email: 'alice@example.com' }, { pagerduty: 'oncall' }, { email: 'room@example.com', updates: true }];
+    const { send, office } = await world({ channels: [pagerDuty], people: { ...people, alice: { contacts } } });
+    const pages = ['email', 'pagerduty 2', 'email 3'].map((channel, n) => ({ key: `i/1/1.${n}/alice`, person: 'alice', channel }));
+    const notice = { kind: 'notice' as const, roles: [], people: ['alice', 'bob'], dueAt: Date.now(), ...common() };
+    const told = await send({ ...notice, subject: 'news-1', news: { kind: 'acknowledged', says: 'bob has acknowledged', pages } });
+    expect(told.deliveries.map(({ key }) => key)).toEqual([`${incidentId}/news-1/alice/pagerduty 2`, `${incidentId}/news-1/alice/email 3`]);
+    expect(receiver.json()).toEqual([{ routing_key: 'r'.repeat(32), event_action: 'acknowledge', dedup_key: 'i/1/1.1/alice' }]);
+    expect(office.letters.map(({ to, subject }) => `${to} ${subject}`)).toEqual(['room@example.com [Critical] Disk Space Critical on app-1:/var – Notice: bob has acknowledged']);
+    expect((await send({ ...notice, subject: 'news-2', news: { kind: 'changed', says: 'escalated', pages: pages.slice(0, 2) } })).deliveries).toEqual([]);
+    const over = await send({ ...notice, subject: 'closed-0', news: { kind: 'over', pages } });
+    expect(over.deliveries.map(({ person, channel }) => `${person} ${channel}`).sort()).toEqual(['alice email', 'alice email 3', 'alice pagerduty 2', 'bob email']);
+    expect(receiver.json()).toMatchObject([{}, { event_action: 'resolve' }]);
+  });
+
   it('asks the people who were paged, once each', async () => {
     const { office, send } = await world();
     await send({ kind: 'ask', ...common(), asks: [ask, { ...ask, id: '1.2' }], people: ['alice', 'bob', 'alice'], dueAt: Date.now() });

@@ -13,6 +13,7 @@ beforeAll(async () => {
   world = await openWorld({
     people: {
       'ops-primary': { contacts: [{ email: 'ops-primary@example.com' }, { phone: '+4930123456', after: 120_000 }] },
+      'ops-secondary': { contacts: [{ slackWebhook: 'ops', updates: true }] },
       infra: { contacts: [{ email: 'infra@example.com' }], quietHours: asleep },
     },
   });
@@ -44,6 +45,24 @@ describe('a contact with a delay', () => {
     await other.act({ kind: 'resolve', reason: 'a false alarm' });
     await incident.pass(5);
     for (const { start } of [incident, other]) expect(keysOf(start.id, 'ops-primary').filter((key) => key.includes('after-'))).toEqual([]);
+  });
+});
+
+describe('an update', () => {
+  it('goes where pages are shown when the incident changes hands or escalates, and nowhere else', async () => {
+    const incident = await world.open({ activities: hostNeeding().activities });
+    await incident.pass(6);
+    await incident.act({ kind: 'acknowledge' }, 'alice');
+    await incident.act({ kind: 'acknowledge' }, 'alice');
+    await incident.act({ kind: 'note', text: 'mine' }, 'infra');
+    await incident.pass(9.5);
+    const updates = world.sent.filter(({ key, kind }) => key.startsWith(incident.start.id) && kind === 'notice');
+    expect(updates.map(({ key, minute, news, lead }) => `${key.slice(37)} @ ${minute} ${news?.kind}: ${lead}`)).toEqual([
+      'news-1/ops-secondary/test @ 6 acknowledged: For your information: It is broken – alice has acknowledged.',
+      'news-2/ops-secondary/test @ 6 acknowledged: For your information: It is broken – infra has taken over from alice.',
+      'news-3/ops-secondary/test @ 15 changed: For your information: It is broken – escalated: Level 2 Engineering Manager, due 15 min.',
+    ]);
+    expect(updates[0]?.news?.pages.map(({ key }) => key.slice(37))).toEqual(['1/0.0-secondary/ops-secondary']);
   });
 });
 
