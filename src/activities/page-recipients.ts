@@ -117,7 +117,8 @@ function subjectOf(request: PageRequest, part: PagePart | undefined): string {
   }
 }
 
-function waitedInWords({ after, until }: Waited): string {
+function waitedInWords({ after, until, past }: Waited): string {
+  if (past) return `not reached by ${past.join(', ')}`;
   return after === undefined ? `held until ${utc(until)} for your quiet hours` : `not acknowledged for ${duration(after)}`;
 }
 

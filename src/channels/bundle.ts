@@ -16,6 +16,7 @@ export function bundled(messages: [Message, ...Message[]]): Message {
   const inShort = messages.map(({ subject, lead: wrong, incident }) => [subject, oneLine(wrong, 300), `responder ack ${incident.id}`].join('\n'));
   return {
     key: `bundle/${messageHash(messages.map(({ key }) => key).join('\n'))}`,
+    keys: messages.map(({ key }) => key),
     person: worst.person,
     kind: worst.kind,
     incident: worst.incident,

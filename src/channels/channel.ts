@@ -53,6 +53,8 @@ export interface PersonLink extends Answer {
 export interface Message {
   /** The same for every attempt, so that the other side can tell a repeat: `<incident>/<level>/<round>/<person>`. */
   key: string;
+  /** Those of the pages that it brings, if they are several. */
+  keys?: readonly string[];
   person: { id: string; name?: string; address: string };
   kind: PageRequest['kind'];
   incident: { id: string; severity: Severity; title: string; target: string };
@@ -90,6 +92,8 @@ export interface Channel {
   readonly keepsState?: boolean;
   /** News that it can show beside the page that it is about. */
   readonly updates?: readonly NewsKind[];
+  /** True where the other side tells later whether a message arrived. */
+  readonly receipts?: boolean;
   /** Where this channel would send for a contact; undefined if the contact is not of its kind. */
   addressOf(contact: Contact): string | undefined;
   /**

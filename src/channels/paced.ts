@@ -21,7 +21,7 @@ interface Follower {
   settle: { resolve: (receipt: Receipt) => void; reject: (error: unknown) => void };
 }
 
-/** One person's address: when messages left, ms since the epoch, and who waits to go along with the next. */
+/** One person's address: when messages left, ms of this process's own clock, and who waits to go along with the next. */
 interface Lane {
   sentAt: number[];
   followers: Follower[];
@@ -32,8 +32,10 @@ interface Lane {
  * at its end, and one above `atMost` is refused by `TooMany`, to come back later. Questions and notices pass. What it knows
  * is of this process alone (docs/adr/0014). `send` answers for each page with what became of the message that it was in.
  */
-export function paced(channel: Channel, { paceOf, now = Date.now }: { paceOf: (person: string) => Pace | undefined; now?: () => number }): Channel {
+export function paced(channel: Channel, { paceOf }: { paceOf: (person: string) => Pace | undefined }): Channel {
   const lanes = new Map<string, Lane>();
+  // Not the time of day, which may be set back: then everybody would wait for it to come again.
+  const now = (): number => performance.now();
   const leave = (lane: Lane, message: Message, signal?: AbortSignal): Promise<Receipt> => {
     lane.sentAt.push(now());
     return channel.send(message, signal);

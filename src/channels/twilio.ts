@@ -58,9 +58,10 @@ function twilioChannel({ account, authToken, from, api, receipts, timeoutMs, now
   return {
     name,
     addressOf,
+    receipts: receipts !== undefined,
     async send(message, signal) {
       const body = new URLSearchParams({ To: message.person.address, From: from, ...fields(message) });
-      if (receipts !== undefined) body.set('StatusCallback', `${receipts}?${new URLSearchParams({ key: message.key }).toString()}`);
+      if (receipts !== undefined) body.set('StatusCallback', `${receipts}?${new URLSearchParams((message.keys ?? [message.key]).map((key): [string, string] => ['key', key])).toString()}`);
       const { sid, status } = await http.postForJson({ url: `${api}/2010-04-01/Accounts/${account}/${resource}.json`, headers: { authorization }, body, signal });
       return { acceptedAt: now(), answer: oneLine(`${String(status)} ${String(sid)}`), reference: String(sid) };
     },

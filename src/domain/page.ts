@@ -41,11 +41,24 @@ export type PageRequest = {
   | { kind: 'notice'; subject: string; roles: string[]; people: string[]; dueAt: number; news?: News }
 );
 
+/** From our HTTP server: what took a page says afterwards that it did not arrive. Such a signal only makes others be tried. */
+export interface Undelivered {
+  v: 1;
+  incidentId: string;
+  key: string;
+  /** What the other side calls the message: `reference` of its delivery. */
+  reference?: string | undefined;
+  /** In the other side's word. */
+  status: string;
+}
+
 /** Why a copy leaves after its due moment, and when it was to leave (ms since the epoch). */
 export interface Waited {
   until: number;
   /** The delay of the contacts that it is for, ms: nobody acknowledged for so long. Absent if quiet hours held it. */
   after?: number;
+  /** Ways that took it and did not bring it: the others are tried. */
+  past?: string[];
 }
 
 /** `changed`: it escalates, recovers, relapses. */
@@ -86,6 +99,8 @@ export interface Delivery {
   late: boolean;
   /** Where it went is told what becomes of the incident. */
   updates?: true;
+  /** Its channel tells later whether it arrived. */
+  receipt?: 'to come';
 }
 
 /** Answer of `sendPage`. `problems` are lines for the timeline: an unmapped role, a channel that failed before another worked. */

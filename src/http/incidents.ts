@@ -1,3 +1,4 @@
+import type { Undelivered } from '../domain/page.js';
 import type { RoutedAlert } from '../alerts/routing.js';
 import type { PersonAction } from '../domain/action.js';
 import type { IncidentStateName, IncidentView } from '../domain/incident.js';
@@ -65,6 +66,8 @@ export interface Incidents {
   view(reference: string): Promise<{ view: IncidentView; progress: StepReport[] }>;
   /** Throws `refused` with the incident's reason, `forbidden` if the permissions are it, or `closed`. */
   act(reference: string, action: PersonAction, acting: Acting): Promise<Recorded>;
+  /** Tells the incident that a page did not arrive, after all. `key` is the page's. A repeat changes nothing. */
+  undelivered(page: Pick<Undelivered, 'key' | 'reference' | 'status'>): Promise<void>;
   modes(): Promise<Modes>;
   /** The modes as they will be. Kept by Temporal also while no worker is up; a repeat changes nothing. */
   setMode(change: { scope: string; mode: Mode }, acting: Acting): Promise<Modes>;

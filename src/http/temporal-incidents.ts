@@ -7,6 +7,7 @@ import { notPermitted } from '../domain/action.js';
 import type { ActionResult, ModeChange, PersonAction, Refusal, SignedAction } from '../domain/action.js';
 import type { IncidentView } from '../domain/incident.js';
 import { defaultModes } from '../domain/mode.js';
+import type { Undelivered } from '../domain/page.js';
 import { forbids } from '../domain/permissions.js';
 import type { Modes } from '../domain/mode.js';
 import { publicKeyOf, sign } from '../domain/signing.js';
@@ -160,6 +161,11 @@ export function temporalIncidents({
     find: async (reference) => (await found(reference)).summary,
     view,
     act,
+    async undelivered({ key, reference, status }) {
+      const { summary } = await found(key.split('/')[0] ?? '');
+      const told: Undelivered = { v: 1, incidentId: summary.id, key, reference, status };
+      await within(client, deadlines.accept, () => client.workflow.getHandle(summary.workflowId).signal<[Undelivered]>('undelivered', told)).catch(outOfTimeIs(unreachable));
+    },
     modes,
     async setMode({ scope, mode }, acting) {
       const before = await modes();

@@ -8,20 +8,23 @@ import type { ServerParts } from './parts.js';
 const statuses = ['accepted', 'scheduled', 'queued', 'sending', 'sent', 'delivered', 'read', 'undelivered', 'failed', 'canceled', 'initiated', 'ringing', 'in-progress', 'answered', 'completed', 'busy', 'no-answer'] as const;
 const unreached: readonly string[] = ['undelivered', 'failed', 'canceled', 'busy', 'no-answer'];
 
+const sid = z.string().max(60).optional();
 const receipt = z.union([
-  z.object({ MessageStatus: z.enum(statuses), ErrorCode: z.string().max(20).optional() }).transform(({ MessageStatus, ErrorCode }) => ({ channel: 'sms', status: MessageStatus, code: ErrorCode })),
-  z.object({ CallStatus: z.enum(statuses) }).transform(({ CallStatus }) => ({ channel: 'phone', status: CallStatus, code: undefined })),
+  z.object({ MessageSid: sid, MessageStatus: z.enum(statuses), ErrorCode: z.string().max(20).optional() }).transform(({ MessageSid, MessageStatus, ErrorCode }) => ({ channel: 'sms', sid: MessageSid, status: MessageStatus, code: ErrorCode })),
+  z.object({ CallSid: sid, CallStatus: z.enum(statuses) }).transform(({ CallSid, CallStatus }) => ({ channel: 'phone', sid: CallSid, status: CallStatus, code: undefined })),
 ]);
-const query = z.object({ key: z.string().max(500).default('') });
+const key = z.string().max(500);
+/** A bundle has the keys of its pages. */
+const query = z.object({ key: z.union([key.transform((one) => [one]), z.array(key).max(50)]).default([]) });
 
 /** Where Twilio's receipts go, below the address of the server. */
 export const receiptsPath = '/twilio/receipts';
 
 /**
- * POST /twilio/receipts: what became of a text message or call, signed by Twilio. Counted, and one that reached nobody is in the
- * log with the key of its page. https://www.twilio.com/docs/usage/webhooks/messaging-webhooks
+ * POST /twilio/receipts: what became of a text message or call, signed by Twilio. Counted. One that reached nobody is in the
+ * log with the key of its page, and its incident is told, which tries the person's next contact. https://www.twilio.com/docs/usage/webhooks/messaging-webhooks
  */
-export function twilioRoutes({ config, metrics, logger }: ServerParts): FastifyPluginAsync {
+export function twilioRoutes({ config, incidents, metrics, logger }: ServerParts): FastifyPluginAsync {
   const authToken = config.channels.twilio?.authToken.reveal();
   return async (app) => {
     if (authToken === undefined) return;
@@ -36,10 +39,14 @@ export function twilioRoutes({ config, metrics, logger }: ServerParts): FastifyP
     app.post(receiptsPath, { schema: { hide: true } }, async (request, reply) => {
       const given = receipt.safeParse(request.body);
       if (!given.success) throw new ApiError('invalid', 'this is no receipt of a message or call');
-      const { channel, status, code } = given.data;
+      const { channel, sid: reference, status, code } = given.data;
       metrics.receipts.inc({ channel, status });
-      const page = query.safeParse(request.query).data?.key;
-      if (unreached.includes(status)) logger.warn({ incidentId: page?.split('/')[0], page, channel, status, code }, 'a page did not arrive');
+      for (const page of unreached.includes(status) ? (query.safeParse(request.query).data?.key ?? []) : []) {
+        const incidentId = page.split('/')[0];
+        logger.warn({ incidentId, page, channel, status, code }, 'a page did not arrive');
+        // Twilio tells it once: what fails here is left to the ladder.
+        await incidents.undelivered({ key: page, reference, status }).catch((err: unknown) => logger.warn({ err, incidentId, page }, 'its incident could not be told'));
+      }
       return reply.code(204).send();
     });
   };

@@ -38,6 +38,8 @@ export function beginClose(books: Books, close: Close, now: number): void {
   memory.ladder = hold(memory.ladder, 'closed', now);
   books.stopPages();
   delete memory.waiting;
+  delete memory.unconfirmed;
+  delete memory.earlyReceipts;
   withdrawAsks(books, now);
   const run = currentRun(memory);
   if (run) stopRun(books, run, close.by, close.reason);

@@ -4,12 +4,14 @@ import type { Alert, Kept } from '../domain/alert.js';
 import type { Cause, Symptom } from '../domain/attachment.js';
 import { hold, lapseAcknowledgement, nextPage, nextWake, pagedNow, release } from '../domain/ladder.js';
 import type { Asks, Changed, Ended, Found } from '../domain/messages.js';
+import type { Undelivered } from '../domain/page.js';
 import { attach, causeClosed, diskRelieved, lookForSymptoms, recordSymptom } from './attaching.js';
 import { beginClose, closeIfDue, finishCloseWhenReady, reopen } from './closing.js';
 import { clock } from './incident-view.js';
 import { byIncident, byIntake, byLadder, currentRun, entry, type IncidentMemory, note, openAsks } from './incident-memory.js';
 import { act, takeRefusal } from './person-actions.js';
 import type { Request } from './people.js';
+import { pageUndelivered } from './receipts.js';
 import { expireAsks, letWatchBegin, noticeSilence, runAsked, runChanged, runEnded, runFound, startWantedRun } from './runs.js';
 import { notePaged, pageMissing, sendPage, tellAsks, tellNews, tellRole, tellWaiting } from './telling.js';
 import type { Undone } from './undo.js';
@@ -42,6 +44,7 @@ export interface Desk extends Books {
   changedSystem(message: Changed): void;
   ended(message: Ended): void;
   undone(message: Undone): void;
+  undelivered(message: Undelivered): void;
   /** From an incident that explains this one, or that this one explains. */
   neighbour(kind: 'attach' | 'causeClosed' | 'symptom' | 'diskRelieved', content: unknown): void;
   act(request: Request): ActionResult;
@@ -92,6 +95,7 @@ export function openDesk(memory: IncidentMemory, workflowId: string): Desk {
     changedSystem: (message: Changed) => heard(() => ours(message) && runChanged(books, message)),
     ended: (message: Ended) => heard(() => ours(message) && runEnded(books, message)),
     undone: (message: Undone) => heard(() => ours(message) && recordUndone(books, message)),
+    undelivered: (message: Undelivered) => heard(() => ours(message) && pageUndelivered(books, message)),
     neighbour: (kind: Parameters<Desk['neighbour']>[0], content: unknown) => heard(() => hearNeighbour(books, kind, content)),
     act(request: Request): ActionResult {
       books.changed = true;

@@ -3,8 +3,9 @@ import type { Cause, Symptom } from '../domain/attachment.js';
 import type { AskRecord, IncidentStateName, IncidentView, RunRecord, TimelineEntry } from '../domain/incident.js';
 import { type DuePage, type LadderPolicy, type LadderState, nextPage, openLadder, pagedNow } from '../domain/ladder.js';
 import type { IncidentStart, Mode } from '../domain/messages.js';
-import type { Delivery } from '../domain/page.js';
+import type { Delivery, Undelivered } from '../domain/page.js';
 import type { UndoEntry } from '../domain/undo.js';
+import type { Unconfirmed } from './receipts.js';
 import type { WaitingPage } from './waiting-pages.js';
 
 /** All that an incident knows. Plain JSON: it travels through continue-as-new. Times in ms since the epoch. */
@@ -22,6 +23,9 @@ export interface IncidentMemory {
   firstPageOver: boolean;
   /** Copies that leave later by themselves; absent if none does. */
   waiting?: WaitingPage[];
+  /** Pages whose channel tells later whether they arrived, newest last; and what was told before we had them. */
+  unconfirmed?: Unconfirmed[];
+  earlyReceipts?: Undelivered[];
   /** Updates sent so far, for their keys. */
   newsTold?: number;
   /** The roles that are told once have been told. */

@@ -18,6 +18,7 @@ import type { Alert } from '../domain/alert.js';
 import type { IncidentView } from '../domain/incident.js';
 import { nextWake } from '../domain/ladder.js';
 import type { Asks, Changed, Ended, Found, IncidentStart } from '../domain/messages.js';
+import type { Undelivered } from '../domain/page.js';
 import { searchAttributes } from '../domain/search-attributes.js';
 import { lookForCause } from './attaching.js';
 import { type Desk, openDesk } from './desk.js';
@@ -32,6 +33,7 @@ export const asksSignal = defineSignal<[Asks]>('asks');
 export const changedSignal = defineSignal<[Changed]>('changed');
 export const endedSignal = defineSignal<[Ended]>('ended');
 export const undoneSignal = defineSignal<[Undone]>('undone');
+export const undeliveredSignal = defineSignal<[Undelivered]>('undelivered');
 export const showQuery = defineQuery<IncidentView>('show');
 
 const neighbours = {
@@ -85,6 +87,7 @@ function listen(desk: Desk): void {
   setHandler(changedSignal, (message) => desk.changedSystem(message), { description: 'From a run: how to undo the act it is about to do.' });
   setHandler(endedSignal, (message) => desk.ended(message), { description: 'From a run: its last word.' });
   setHandler(undoneSignal, (message) => desk.undone(message), { description: 'From the undo workflow: what became of an undo.' });
+  setHandler(undeliveredSignal, (message) => desk.undelivered(message), { description: 'From our HTTP server: what took a page says that it did not arrive.' });
   for (const [kind, description] of Object.entries(neighbours) as [keyof typeof neighbours, string][]) {
     setHandler(defineSignal<[unknown]>(kind), (content) => desk.neighbour(kind, content), { description });
   }

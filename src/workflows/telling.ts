@@ -6,6 +6,7 @@ import type { Books } from './desk.js';
 import { headOf, storyOf } from './incident-view.js';
 import { byIntake, byLadder, entry, firstPageOf, type IncidentMemory, note, openAsks, peoplePaged } from './incident-memory.js';
 import { queues } from './names.js';
+import { awaitReceipts } from './receipts.js';
 import { keepForLater, takeWaiting } from './waiting-pages.js';
 
 function pages(summary: string, scheduleToCloseTimeout?: '10 minutes'): PageActivities {
@@ -42,11 +43,11 @@ function isNewLevel({ level, round }: DuePage['parts'][number]): boolean {
 /** Sends what quiet hours held until now, and goes to the next contacts of whoever has not acknowledged. */
 export function tellWaiting(books: Books, now: number): void {
   const { memory } = books;
-  for (const { person, at, after, due, asks: ids = [] } of takeWaiting(memory, now)) {
+  for (const { person, at, after, past, due, asks: ids = [] } of takeWaiting(memory, now)) {
     const only = [{ person, mayHaveArrived: false }];
-    const why = after === undefined ? `quiet hours of ${person} are over` : `not acknowledged, next contact of ${person}`;
+    const why = past ? `next contact of ${person}` : after === undefined ? `quiet hours of ${person} are over` : `not acknowledged, next contact of ${person}`;
     const asks = openAsks(memory).filter(({ id }) => ids.includes(id));
-    if (due) deliver(books, { kind: 'page', due, waited: { until: at, ...(after !== undefined && { after }) }, only, ...about(books, now) }, `Page: ${why}`, (result) => noteTold(memory, why, result));
+    if (due) deliver(books, { kind: 'page', due, waited: { until: at, ...(after !== undefined && { after }), ...(past && { past }) }, only, ...about(books, now) }, `Page: ${why}`, (result) => noteTold(memory, why, result));
     else if (asks.length > 0) deliver(books, { kind: 'ask', asks, people: [person], dueAt: at, ...about(books, now) }, `Ask: ${why}`, (result) => noteTold(memory, 'asked', result));
   }
 }
@@ -161,6 +162,7 @@ function deliver(books: Books, request: PageRequest, summary: string, then: (res
         note(books.memory, entry(Date.now(), byLadder, 'problem', `not reached yet, tried on: ${names}`));
         deliver(books, { ...request, only: result.missing }, `${summary}: ${names}`, then);
       }
+      awaitReceipts(books, request, result.deliveries);
       keepForLater(books.memory, request, result.later, Date.now());
       for (const problem of result.problems) note(books.memory, entry(Date.now(), byLadder, 'problem', problem));
       then(result);

@@ -10,6 +10,8 @@ export interface WaitingPage {
   after?: number;
   /** What was due; questions instead, by their ids. */
   due?: DuePage;
+  /** Ways that did not bring it. */
+  past?: string[];
   asks?: string[];
 }
 
@@ -50,8 +52,8 @@ function waitingFrom(memory: IncidentMemory, request: PageRequest, one: Later, n
 export function takeWaiting(memory: IncidentMemory, now: number): WaitingPage[] {
   if (!memory.waiting) return [];
   const { acknowledgement, hold, snoozedUntil } = memory.ladder;
-  const moot = ({ after, due }: WaitingPage): boolean =>
-    after !== undefined && (hold !== undefined || (acknowledgement !== undefined && acknowledgement.at >= (due?.dueAt ?? 0)));
+  const moot = ({ after, past, due }: WaitingPage): boolean =>
+    (after ?? past) !== undefined && (hold !== undefined || (acknowledgement !== undefined && acknowledgement.at >= (due?.dueAt ?? 0)));
   const waiting = memory.waiting.filter((one) => !moot(one));
   const nobodyNow = hold !== undefined || (snoozedUntil ?? now) > now;
   const leaving = nobodyNow ? [] : waiting.filter(({ at }) => at <= now);

@@ -64,7 +64,8 @@ describe('a receipt of Twilio', () => {
   });
 
   async function world() {
-    const server = await served(remembering().incidents, {}, { channels: { twilio: { account, authToken: new Secret(authToken), from, api: 'https://api.twilio.com' } } });
+    const { incidents, seen } = remembering();
+    const server = await served(incidents, {}, { channels: { twilio: { account, authToken: new Secret(authToken), from, api: 'https://api.twilio.com' } } });
     open.push(server);
     const post = async (fields: Record<string, string>, by = authToken) => {
       const path = '/twilio/receipts?key=i%2F1%2F1.0%2Falice';
@@ -73,11 +74,11 @@ describe('a receipt of Twilio', () => {
       return (await fetch(`${server.url}${path}`, { method: 'POST', body: new URLSearchParams(fields), headers: { 'x-twilio-signature': signature } })).status;
     };
     const counted = async () => (await (await fetch(`${server.url}/metrics`)).text()).split('\n').filter((line) => line.startsWith('responder_receipts_total'));
-    return { ...server, post, counted };
+    return { ...server, post, counted, seen };
   }
 
-  it('is counted, and one of a page that reached nobody is in the log under its key', async () => {
-    const { post, counted, log } = await world();
+  it('is counted, and one of a page that reached nobody is in the log under its key, and told to its incident', async () => {
+    const { post, counted, log, seen } = await world();
     expect(await post({ MessageSid: 'SM1', MessageStatus: 'delivered' })).toBe(204);
     expect(await post({ MessageSid: 'SM1', MessageStatus: 'undelivered', ErrorCode: '30003' })).toBe(204);
     expect(await post({ CallSid: 'CA1', CallStatus: 'no-answer' })).toBe(204);
@@ -88,6 +89,7 @@ describe('a receipt of Twilio', () => {
     ]);
     const told = log.map((line) => JSON.parse(line) as { msg: string; page?: string; code?: string }).filter(({ msg }) => msg === 'a page did not arrive');
     expect(told).toMatchObject([{ page: 'i/1/1.0/alice', channel: 'sms', code: '30003' }, { page: 'i/1/1.0/alice', channel: 'phone' }]);
+    expect(seen.undelivered).toEqual([{ key: 'i/1/1.0/alice', reference: 'SM1', status: 'undelivered' }, { key: 'i/1/1.0/alice', reference: 'CA1', status: 'no-answer' }]);
   });
 
   it('of somebody else, or of something else, is refused', async () => {

@@ -23,11 +23,12 @@ export interface Seen {
   accepted: RoutedAlert[];
   acted: { reference: string; action: unknown; acting: Acting }[];
   modes: { scope: string; mode: Mode; by: string }[];
+  undelivered: Parameters<Incidents['undelivered']>[0][];
 }
 
 /** Incidents that remember what they are given; for what the routes do before anything reaches Temporal. */
 export function remembering(overrides: Partial<Incidents> = {}): { incidents: Incidents; seen: Seen } {
-  const seen: Seen = { accepted: [], acted: [], modes: [] };
+  const seen: Seen = { accepted: [], acted: [], modes: [], undelivered: [] };
   const unknown = async (): Promise<never> => {
     throw new ApiError('unknown_incident', 'there is no such incident');
   };
@@ -47,6 +48,9 @@ export function remembering(overrides: Partial<Incidents> = {}): { incidents: In
       return { recorded: 'applied', said: 'done' };
     },
     modes: async (): Promise<Modes> => ({ global: 'automatic', runbooks: {} }),
+    async undelivered(page) {
+      seen.undelivered.push(page);
+    },
     async setMode({ scope, mode }, { person }) {
       seen.modes.push({ scope, mode, by: person });
       return { global: scope === 'global' ? mode : 'automatic', runbooks: scope === 'global' ? {} : { [scope]: mode } };

@@ -106,6 +106,8 @@ interface WorldOptions {
   bundles?: typeof testBundles;
   /** Other contacts or quiet hours than one address for everybody. */
   people?: Record<string, Person>;
+  /** The channel tells later whether a page arrived. */
+  receipts?: boolean;
   /** On Temporal's dev server, where no time is skipped: for tests of what the test server does otherwise, such as continuing as new. */
   realTime?: boolean;
   /** Other channels than the one that fills `sent`, and links. */
@@ -140,7 +142,7 @@ async function devServer(): Promise<Server> {
 }
 
 /** Starts a world, with the practice runbooks unless given others. Its clock is shared by the tests of a file, and only moves when a test passes time. */
-export async function openWorld({ bundles = testBundles, realTime = false, people: others = {}, pages: otherPages }: WorldOptions = {}): Promise<World> {
+export async function openWorld({ bundles = testBundles, realTime = false, people: others = {}, pages: otherPages, receipts = false }: WorldOptions = {}): Promise<World> {
   quietRuntime();
   const { env, stopServer } = await (realTime ? devServer() : timeSkippingServer());
   const { incidents, runs } = await bundles();
@@ -155,6 +157,7 @@ export async function openWorld({ bundles = testBundles, realTime = false, peopl
 
   const channel: Channel = {
     name: 'test',
+    receipts,
     addressOf: () => 'somewhere',
     async send(message) {
       await world.onSend(message);

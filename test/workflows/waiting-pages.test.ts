@@ -1,20 +1,27 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Person } from '../../src/channels/channel.js';
 import type { TimeOfDay } from '../../src/roster/quiet-hours.js';
 import { hostNeeding } from '../support/practice-host.js';
 import { openWorld, type World } from '../support/world.js';
 
 const hour = 3_600_000;
 const utc = (at: number): TimeOfDay => ({ hour: new Date(at).getUTCHours(), minute: new Date(at).getUTCMinutes() });
-// The tests of this file share a clock: these hours end in the last one.
-const asleep = { from: utc(Date.now() - hour), until: utc(Date.now() + hour), zone: 'UTC' };
+const infra: Person = { contacts: [{ email: 'infra@example.com' }] };
+
+/** Infra sleeps for 21 to 22 minutes more; the tests of this file share a clock. */
+async function asleep(): Promise<void> {
+  const now = await world.env.currentTimeMs();
+  infra.quietHours = { from: utc(now - hour), until: utc(now + 22 * 60_000), zone: 'UTC' };
+}
 
 let world: World;
 beforeAll(async () => {
   world = await openWorld({
+    receipts: true,
     people: {
       'ops-primary': { contacts: [{ email: 'ops-primary@example.com' }, { phone: '+4930123456', after: 120_000 }] },
       'ops-secondary': { contacts: [{ slackWebhook: 'ops', updates: true }] },
-      infra: { contacts: [{ email: 'infra@example.com' }], quietHours: asleep },
+      infra,
     },
   });
 });
@@ -48,6 +55,27 @@ describe('a contact with a delay', () => {
   });
 });
 
+describe('a receipt', () => {
+  it('of a page that did not arrive makes the next contact be tried at once, until there is none or somebody has it', async () => {
+    const incident = await world.open({ activities: hostNeeding().activities });
+    await incident.until(() => incident.paged().length === 2, 'the first pages');
+    const key = `${incident.start.id}/1/0.0/ops-primary`;
+    const undelivered = async (): Promise<void> => incident.handle.signal('undelivered', { v: 1, incidentId: incident.start.id, key, status: 'failed' });
+    await undelivered();
+    await incident.until(({ pages }) => pages.some(({ channel }) => channel === 'test 2'), 'the next contact');
+    expect((await incident.view()).pages.at(-1)).toMatchObject({ key, why: 'Primary (level 1), not reached by test' });
+    await undelivered();
+    await incident.until(({ timeline }) => timeline.some(({ text }) => text.startsWith('there is no other contact')), 'the end of the contacts');
+    expect(await incident.story('problem')).toEqual(['0 problem: ops-primary was not reached by test: failed', '0 problem: ops-primary was not reached by test 2: failed', expect.stringContaining('there is no other contact')]);
+    const other = await world.open({ activities: hostNeeding().activities });
+    await other.until(() => other.paged().length === 2, 'the first pages');
+    await other.act({ kind: 'acknowledge' });
+    await other.handle.signal('undelivered', { v: 1, incidentId: other.start.id, key: `${other.start.id}/1/0.0/ops-primary`, status: 'failed' });
+    await other.pass(3);
+    expect(keysOf(other.start.id, 'ops-primary')).toEqual(['1/0.0/ops-primary @ 0']);
+  });
+});
+
 describe('an update', () => {
   it('goes where pages are shown when the incident changes hands or escalates, and nowhere else', async () => {
     const incident = await world.open({ activities: hostNeeding().activities });
@@ -68,19 +96,21 @@ describe('an update', () => {
 
 describe('quiet hours', () => {
   it('hold nothing that is Critical', async () => {
+    await asleep();
     const incident = await world.open({ activities: hostNeeding().activities });
     await incident.pass(1);
     expect(keysOf(incident.start.id, 'infra')).toEqual(['1/0.0/infra @ 0']);
   });
 
   it('hold what is Medium until they end, visibly, and then send the last of it once; others are paged meanwhile', async () => {
+    await asleep();
     const incident = await world.open({ activities: hostNeeding().activities, start: { severity: 'Medium' } });
     await incident.pass(16);
     expect(keysOf(incident.start.id, 'infra')).toEqual([]);
     expect(keysOf(incident.start.id, 'ops-primary')[0]).toBe('1/0.0/ops-primary @ 0');
     const held = (await incident.story('page')).filter((line) => line.includes('quiet hours'));
     expect(held).toEqual([expect.stringMatching(/^0 page: infra is not told before .*Z: quiet hours$/), expect.stringMatching(/^15 page: infra is not told before .*Z: quiet hours$/)]);
-    await incident.pass(26);
+    await incident.pass(6.5);
     await incident.until(({ pages }) => pages.some(({ person }) => person === 'infra'), 'the page after quiet hours');
     const paged = (await incident.view()).pages.filter(({ person }) => person === 'infra');
     expect(paged.slice(0, 1)).toEqual([expect.objectContaining({ late: false, why: expect.stringMatching(/, held until .* UTC for your quiet hours$/) as string })]);
