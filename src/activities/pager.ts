@@ -1,5 +1,6 @@
 import { MayHaveArrived, NextChannel, TryLater } from '../channels/channel.js';
 import type { Channel, Message, Person } from '../channels/channel.js';
+import { TooMany } from '../channels/paced.js';
 import { oneLine } from '../channels/outsider-text.js';
 import { pageText } from '../channels/page-text.js';
 import type { Delivery, Later, PageRequest, PageResult } from '../domain/page.js';
@@ -17,7 +18,7 @@ import type { Way } from './ways.js';
 export interface PageMetrics {
   /** `delayMs`: from the due time to the other side's acceptance. */
   accepted(page: { kind: PageRequest['kind']; channel: string; delayMs: number; repeat: boolean }): void;
-  failed(page: { kind: PageRequest['kind']; channel: string; failure: 'retryable' | 'next channel' | 'may have arrived' }): void;
+  failed(page: { kind: PageRequest['kind']; channel: string; failure: 'retryable' | 'next channel' | 'may have arrived' | 'too many' }): void;
   /** A request that reached no person at all. */
   nobody(page: { kind: PageRequest['kind'] }): void;
 }
@@ -106,13 +107,13 @@ export function pager(parts: PageParts) {
       const until = quietFor(request, person, given.askedAt);
       return until === undefined ? [] : [{ person, until }];
     });
-    const recipients = wanted.filter(({ person }) => !asleep.some((one) => one.person === person));
+    const recipients = wanted.filter(({ person }) => !asleep.some((one) => one.person === person)).flatMap((recipient) => copiesFor(request, recipient));
     if (recipients.some(({ person }) => person === nobody)) metrics?.nobody({ kind: request.kind });
     const sends = recipients.flatMap((recipient) => {
       const before = request.only?.find(({ person }) => person === recipient.person)?.mayHaveArrived ? 1 : 0;
       const copy = (memory.copies[recipient.key] ??= newCopy(recipient, before + forgotten));
       if (copy.delivery !== undefined) return [];
-      const ways = waysFor(request, recipient.person).map((way) => ({ ...way, repeat: copy.lost || copy.unanswered.includes(way.name) }));
+      const ways = waysFor(request, recipient).map((way) => ({ ...way, repeat: copy.lost || copy.unanswered.includes(way.name) }));
       // Until this attempt says otherwise, each way may have been used: what is remembered may be held back for a while.
       copy.unanswered = ways.map(({ name }) => name);
       copy.lost = false;
@@ -129,11 +130,12 @@ export function pager(parts: PageParts) {
     // From the memory, not from the recipients: whoever was reached before a change of the config was reached.
     const deliveries = Object.values(memory.copies).flatMap(({ delivery }) => (delivery === undefined ? [] : [delivery]));
     const missing = recipients.filter(({ key }) => memory.copies[key]?.delivery === undefined);
+    const noOther = request.kind === 'page' && request.waited?.past !== undefined && recipients.length === 0 && asleep.length === 0;
     return {
       deliveries,
       missing: missing.map(({ person, key }) => ({ person, mayHaveArrived: (memory.copies[key]?.unanswered.length ?? 0) > 0 })),
       ...laterOf(request, asleep, deliveries),
-      problems: [...problems, ...Object.values(memory.copies).flatMap(troubleOf)],
+      problems: [...problems, ...(noOther ? ['there is no other contact: the next page tries all of them again'] : []), ...Object.values(memory.copies).flatMap(troubleOf)],
       inWords: missing.map(({ person, key }) => `${person} (${failuresOf(memory.copies[key]).join('; ')})`),
     };
   }
@@ -145,22 +147,23 @@ export function pager(parts: PageParts) {
   ): Promise<void> {
     const dueAt = request.kind === 'page' ? (request.waited?.until ?? request.due.dueAt) : request.dueAt;
     const unanswered = new Set(ways.filter(({ repeat }) => repeat).map(({ name }) => name));
-    for (const { name, channel, address, repeat } of ways) {
+    for (const { name, channel, address, updates, repeat } of ways) {
       if (attempt.signal.aborted) break;
       const sentAt = now();
-      const waitMs = (copy.notBefore?.[name] ?? 0) - sentAt;
+      const waitMs = (copy.notBefore?.[name] ?? 0) - attempt.serverNow();
       if (waitMs > 0) {
         if (attempt.serverNow() - dueAt + waitMs <= fallThroughAfterMs) break;
         continue;
       }
-      const late = (request.kind === 'page' && request.due.late) || sentAt - dueAt > lateAfterMs;
+      // This machine's clock may be wrong: then it is in the record, but decides nothing.
+      const late = (request.kind === 'page' && request.due.late) || attempt.serverNow() - dueAt > lateAfterMs;
       copy.attempts += 1;
       if (repeat) copy.repeats += 1;
       try {
         const message = await messageFor(request, recipient, { way: name, channel, address, late, now: sentAt });
         const { acceptedAt, reference } = await sendInTime(channel, message, attempt.signal);
         const { person, why, attempts, repeats } = copy;
-        copy.delivery = { key: recipient.key, person, why, channel: name, ...(reference !== undefined && { reference }), dueAt, sentAt, acceptedAt, attempts, repeats, late };
+        copy.delivery = { key: recipient.key, person, why, channel: name, ...(reference !== undefined && { reference }), dueAt, sentAt, acceptedAt, attempts, repeats, late, ...(updates.length > 0 && { updates: true }), ...(channel.receipts && { receipt: 'to come' }) };
         metrics?.accepted({ kind: request.kind, channel: channel.name, delayMs: acceptedAt - dueAt, repeat });
         break;
       } catch (error) {
@@ -169,9 +172,10 @@ export function pager(parts: PageParts) {
         if (mayHaveArrived) unanswered.add(name);
         copy.failures[name] = oneLine(error instanceof Error ? error.message : String(error));
         const next = error instanceof NextChannel;
-        metrics?.failed({ kind: request.kind, channel: channel.name, failure: next ? 'next channel' : mayHaveArrived ? 'may have arrived' : 'retryable' });
+        metrics?.failed({ kind: request.kind, channel: channel.name, failure: failureOf(error) });
         const waitsMs = error instanceof TryLater ? error.afterMs : 0;
-        if (waitsMs > 0) copy.notBefore = { ...copy.notBefore, [name]: now() + waitsMs };
+        // By the clock of due times: this machine's may be set back meanwhile.
+        if (waitsMs > 0) copy.notBefore = { ...copy.notBefore, [name]: attempt.serverNow() + waitsMs };
         // From the due time: a page that is late already, or was handed on for some of its people, has waited long enough.
         if (!next && attempt.serverNow() - dueAt + waitsMs <= fallThroughAfterMs) break;
       }
@@ -213,14 +217,30 @@ export function pager(parts: PageParts) {
   }
 
   function waysOf(id: string): Way[] {
-    if (id === nobody) return [{ name: log.name, channel: log, address: nobody, afterMs: 0 }];
+    if (id === nobody) return [{ name: log.name, channel: log, address: nobody, afterMs: 0, updates: [] }];
     return waysTo(Object.hasOwn(people, id) ? people[id] : undefined, channels);
   }
 
+  /**
+   * News goes to each place that shows what becomes of the person's pages, and to nobody else: but for the all-clear, which
+   * everybody gets by their contacts, too.
+   */
+  function copiesFor(request: PageRequest, recipient: Recipient): Recipient[] {
+    const news = request.kind === 'notice' ? request.news : undefined;
+    // A contact less is no reason to try for ever: the page was taken once, and the next round tries all again.
+    if (!news) return request.kind === 'page' && request.waited?.past && waysFor(request, recipient).length === 0 ? [] : [recipient];
+    const ways = waysOf(recipient.person);
+    const shown = ways.filter(({ name, updates }) => updates.includes(news.kind) && news.pages.some((page) => page.person === recipient.person && page.channel === name));
+    const byWay = (each: Way[]): Recipient[] => each.map(({ name }) => ({ ...recipient, key: `${recipient.key}/${name}`, way: name }));
+    return news.kind === 'over' ? [recipient, ...byWay(shown.filter(({ name }) => name !== ways[0]?.name))] : byWay(shown);
+  }
+
   /** A copy for contacts with a delay goes by none that is due before them. */
-  function waysFor(request: PageRequest, id: string): Way[] {
-    const all = waysOf(id);
+  function waysFor(request: PageRequest, { person, way }: Recipient): Way[] {
+    const all = waysOf(person).filter(({ name }) => way === undefined || name === way);
     const after = request.kind === 'page' ? (request.waited?.after ?? 0) : 0;
+    const past = request.kind === 'page' ? request.waited?.past : undefined;
+    if (past) return inTurn(all, past);
     const own = all.filter(({ afterMs }) => afterMs >= after);
     return own.length > 0 ? own : all;
   }
@@ -233,7 +253,7 @@ export function pager(parts: PageParts) {
 
   function laterOf(request: PageRequest, asleep: { person: string; until: number }[], deliveries: Delivery[]): { later?: Later[] } {
     const delayed = deliveries.flatMap(({ person, channel }): Later[] => {
-      if (request.kind !== 'page' || request.waited?.after !== undefined) return [];
+      if (request.kind !== 'page' || request.waited?.after !== undefined || request.waited?.past) return [];
       const ways = waysOf(person);
       const used = ways.find(({ name }) => name === channel)?.afterMs ?? 0;
       return [...new Set(ways.map(({ afterMs }) => afterMs))].flatMap((after) => (after > used ? [{ person, after }] : []));
@@ -247,6 +267,18 @@ export function pager(parts: PageParts) {
   }
 
   return { attempt };
+}
+
+/** What comes after the ways that failed, then what came before them. */
+function inTurn(all: Way[], past: string[]): Way[] {
+  const last = all.findLastIndex(({ name }) => past.includes(name));
+  return [...all.slice(last + 1), ...all.slice(0, last)].filter(({ name }) => !past.includes(name));
+}
+
+function failureOf(error: unknown): Parameters<PageMetrics['failed']>[0]['failure'] {
+  if (error instanceof NextChannel) return 'next channel';
+  if (error instanceof MayHaveArrived) return 'may have arrived';
+  return error instanceof TooMany ? 'too many' : 'retryable';
 }
 
 function newCopy({ person, why }: Recipient, forgottenAttempts: number): Copy {

@@ -5,7 +5,7 @@ import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import type { WorkerOptions, WorkflowBundle } from '@temporalio/worker';
 import { pino } from 'pino';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { findBinary } from '../../sandbox/servers/binaries.js';
 import { pageActivities } from '../../src/activities/pages.js';
 import type { PageMetrics, PageParts } from '../../src/activities/pager.js';
@@ -27,6 +27,8 @@ import type { page } from './pages.workflow.js';
 
 let env: TestWorkflowEnvironment;
 let workflowBundle: WorkflowBundle;
+/** The server's time, which earlier tests have moved; due times are of it. */
+let clock: number;
 const open: { close(): Promise<void> }[] = [];
 
 beforeAll(async () => {
@@ -37,6 +39,9 @@ beforeAll(async () => {
     workflowsPath: fileURLToPath(new URL('./pages.workflow.ts', import.meta.url)),
     logger: new DefaultLogger('ERROR'),
   });
+});
+beforeEach(async () => {
+  clock = await env.currentTimeMs();
 });
 afterEach(async () => {
   for (const each of open.splice(0).toReversed()) await each.close();
@@ -136,13 +141,13 @@ const common = () => ({
     title: 'Disk Space Critical',
     severity: 'Critical' as const,
     target: 'app-1:/var',
-    openedAt: Date.now(),
+    openedAt: clock,
     links: { console: 'http://127.0.0.1:8080/incidents/1', temporal: '' },
   },
   story: { wrong: 'Disk 93 % full', state: 'open', found: [], done: [], asked: [], next: 'Level 2 is paged in 15 min.' },
 });
 const part = (level: PagePart['level'], roles: Role[], more: Partial<PagePart> = {}): PagePart => ({ level, round: '1.0', roles, reason: 'due', ...more });
-const pageOf = (...parts: PagePart[]): PageRequest => ({ kind: 'page', ...common(), due: { dueAt: Date.now(), parts, late: false } });
+const pageOf = (...parts: PagePart[]): PageRequest => ({ kind: 'page', ...common(), due: { dueAt: clock, parts, late: false } });
 const shortOf = ({ deliveries }: PageResult) => deliveries.map(({ person, channel, attempts, repeats }) => ({ person, channel, attempts, repeats }));
 
 describe('a page', () => {
@@ -288,7 +293,7 @@ describe('a page', () => {
     const { office, send } = await world({ people: { ...people, alice: { contacts } } });
     const request = pageOf(part(1, ['Primary']));
     expect((await send(request)).later).toEqual([{ person: 'alice', after: 120_000 }, { person: 'alice', after: 300_000 }]);
-    const waited = { until: Date.now(), after: 120_000 };
+    const waited = { until: clock, after: 120_000 };
     const { deliveries, later } = await send({ ...request, waited, only: [{ person: 'alice', mayHaveArrived: false }] } as PageRequest);
     expect(later).toBeUndefined();
     expect(deliveries).toMatchObject([{ key: `${incidentId}/1/1.0/alice/after-120s`, channel: 'email 2' }]);
@@ -324,14 +329,29 @@ describe('a page', () => {
   });
 
   it('leaves a receiver alone for as long as it asks, however often it is its turn, and tells it the same id', async () => {
-    const asked: number[] = [];
-    const { webhook, receiver } = await bridge(() => (asked.push(performance.now()) === 1 ? { status: 503, headers: { 'retry-after': '1' } } : { status: 204 }));
+    const { webhook, receiver } = await bridge((_request, n) => (n === 1 ? { status: 503, headers: { 'retry-after': '5' } } : { status: 204 }));
     const { send } = await world({ people: { ...people, alice: { contacts: [{ webhook: 'bridge' }] } }, channels: [webhook] });
     const result = await send(pageOf(part(1, ['Primary'])));
     expect(shortOf(result)).toEqual([{ person: 'alice', channel: 'webhook', attempts: 2, repeats: 0 }]);
-    const [first = 0, second = 0] = asked;
-    expect(second - first).toBeGreaterThanOrEqual(990);
+    // Its turn came after 1, 3 and 7 s of the server's time.
+    expect((await env.currentTimeMs()) - clock).toBeGreaterThanOrEqual(5_000);
+    expect(receiver.requests).toHaveLength(2);
     expect(new Set(receiver.requests.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
+  });
+
+  it.each([['ahead', 3_600_000], ['back', -3_600_000]])('goes out once, in time and not marked late where the clock of the machine jumps %s by an hour', async (_where, jump) => {
+    let jumped = 0;
+    const { webhook, receiver } = await bridge((_request, n) => (n === 1 ? { status: 429, headers: { 'retry-after': '1' } } : { status: 204 }));
+    const { send } = await world({
+      people: { ...people, alice: { contacts: [{ webhook: 'bridge' }] } },
+      channels: [webhook],
+      parts: { now: () => Date.now() + jumped },
+      onFailed: () => void (jumped = jump),
+    });
+    const result = await send(pageOf(part(1, ['Primary'])));
+    expect(result.deliveries).toMatchObject([{ channel: 'webhook', attempts: 2, repeats: 0, late: false }]);
+    expect(new Set(receiver.requests.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
+    expect(receiver.requests).toHaveLength(2);
   });
 
   it('stops when the incident no longer wants it', async () => {
@@ -354,7 +374,7 @@ describe('a page', () => {
 
   it('says late when it leaves after its time', async () => {
     const { office, send } = await world();
-    const request: PageRequest = { kind: 'page', ...common(), due: { dueAt: Date.now() - 120_000, parts: [part(1, ['Primary'])], late: false } };
+    const request: PageRequest = { kind: 'page', ...common(), due: { dueAt: clock - 120_000, parts: [part(1, ['Primary'])], late: false } };
     expect((await send(request)).deliveries[0]?.late).toBe(true);
     expect(office.letters[0]?.subject).toContain('Level 1 (late)');
   });
@@ -433,7 +453,7 @@ describe('questions and notices', () => {
       { key: 'i/1/1.1/alice', person: 'alice', channel: 'email 2' },
       { key: 'i/1/1.0/bob', person: 'bob', channel: 'email' },
     ];
-    await send({ kind: 'notice', subject: 'closed-0', roles: [], people: ['alice', 'bob'], dueAt: Date.now(), news: { kind: 'over', pages }, ...common() });
+    await send({ kind: 'notice', subject: 'closed-0', roles: [], people: ['alice', 'bob'], dueAt: clock, news: { kind: 'over', pages }, ...common() });
     expect(receiver.json()).toEqual([{ routing_key: 'r'.repeat(32), event_action: 'resolve', dedup_key: 'i/1/1.0/alice' }]);
     expect(office.letters.map(({ to }) => to)).toEqual(['bob@example.com']);
   });
@@ -445,7 +465,7 @@ describe('questions and notices', () => {
     const contacts = [{ email: 'alice@example.com' }, { pagerduty: 'oncall' }, { email: 'room@example.com', updates: true }];
     const { send, office } = await world({ channels: [pagerDuty], people: { ...people, alice: { contacts } } });
     const pages = ['email', 'pagerduty 2', 'email 3'].map((channel, n) => ({ key: `i/1/1.${n}/alice`, person: 'alice', channel }));
-    const notice = { kind: 'notice' as const, roles: [], people: ['alice', 'bob'], dueAt: Date.now(), ...common() };
+    const notice = { kind: 'notice' as const, roles: [], people: ['alice', 'bob'], dueAt: clock, ...common() };
     const told = await send({ ...notice, subject: 'news-1', news: { kind: 'acknowledged', says: 'bob has acknowledged', pages } });
     expect(told.deliveries.map(({ key }) => key)).toEqual([`${incidentId}/news-1/alice/pagerduty 2`, `${incidentId}/news-1/alice/email 3`]);
     expect(receiver.json()).toEqual([{ routing_key: 'r'.repeat(32), event_action: 'acknowledge', dedup_key: 'i/1/1.1/alice' }]);
@@ -458,20 +478,20 @@ describe('questions and notices', () => {
 
   it('asks the people who were paged, once each', async () => {
     const { office, send } = await world();
-    await send({ kind: 'ask', ...common(), asks: [ask, { ...ask, id: '1.2' }], people: ['alice', 'bob', 'alice'], dueAt: Date.now() });
+    await send({ kind: 'ask', ...common(), asks: [ask, { ...ask, id: '1.2' }], people: ['alice', 'bob', 'alice'], dueAt: clock });
     expect(office.letters.map(({ key }) => key).sort()).toEqual([`${incidentId}/ask/1.1/alice`, `${incidentId}/ask/1.1/bob`]);
     expect(office.letters[0]?.text).toContain(`responder approve ${incidentId} 1.2`);
   });
 
   it('asks the Escalation contact when nobody was paged yet', async () => {
     const { send } = await world();
-    const { deliveries } = await send({ kind: 'ask', ...common(), asks: [ask], people: ['nobody'], dueAt: Date.now() });
+    const { deliveries } = await send({ kind: 'ask', ...common(), asks: [ask], people: ['nobody'], dueAt: clock });
     expect(deliveries.map(({ person, why }) => ({ person, why }))).toEqual([{ person: 'carol', why: 'Escalation contact' }]);
   });
 
   it('tells a role and the people paged before, each once', async () => {
     const { office, send } = await world();
-    await send({ kind: 'notice', ...common(), subject: 'told', roles: ['Primary', 'CTO'], people: ['alice'], dueAt: Date.now() });
+    await send({ kind: 'notice', ...common(), subject: 'told', roles: ['Primary', 'CTO'], people: ['alice'], dueAt: clock });
     expect(office.letters.map(({ key }) => key).sort()).toEqual([`${incidentId}/told/alice`, `${incidentId}/told/carol`]);
   });
 });

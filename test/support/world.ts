@@ -70,6 +70,8 @@ export interface World {
   /** Signs what people do, as the server's key. */
   seed: Uint8Array;
   sent: Sent[];
+  /** Kills the server of a world with a `folder`; what it returns starts it again. */
+  killServer(): Promise<() => Promise<void>>;
   /** Called for each message before it is accepted; may throw. */
   onSend: (message: Message) => Promise<void>;
 }
@@ -112,11 +114,14 @@ interface WorldOptions {
   realTime?: boolean;
   /** Other channels than the one that fills `sent`, and links. */
   pages?: Pick<PageParts, 'channels' | 'links'>;
+  /** With `realTime`: where the server keeps its database, so that it can be killed and started again. */
+  folder?: string;
 }
 
 interface Server {
   env: TestWorkflowEnvironment;
   stopServer: () => Promise<void>;
+  killServer: World['killServer'];
 }
 
 async function timeSkippingServer(): Promise<Server> {
@@ -127,24 +132,35 @@ async function timeSkippingServer(): Promise<Server> {
     namespace: 'default',
     searchAttributes: { Runbook: 2, Severity: 2, IncidentState: 2, Target: 2, WaitingFor: 2, EscalationLevel: 3, NextEscalationAt: 6 },
   });
-  return { env, stopServer: async () => undefined };
+  return { env, stopServer: async () => undefined, killServer: nothingToKill };
 }
 
-async function devServer(): Promise<Server> {
-  const folder = await mkdtemp(join(tmpdir(), 'temporal-'));
-  const server = await startTemporal({ folder, database: 'memory' });
+async function nothingToKill(): Promise<never> {
+  throw new Error('only a world with a folder can lose its server');
+}
+
+async function devServer(kept: string | undefined): Promise<Server> {
+  const folder = kept ?? (await mkdtemp(join(tmpdir(), 'temporal-')));
+  const options = { folder, database: kept === undefined ? ('memory' as const) : ('file' as const) };
+  let server = await startTemporal(options);
+  const port = Number(server.address.split(':')[1]);
   const env = await TestWorkflowEnvironment.createFromExistingServer({ address: server.address, namespace: server.namespace });
   const stopServer = async (): Promise<void> => {
     await server.stop();
     await rm(folder, { recursive: true, force: true });
   };
-  return { env, stopServer };
+  const killServer = async (): Promise<() => Promise<void>> => {
+    process.kill(server.pid, 'SIGKILL');
+    await server.stop();
+    return async () => void (server = await startTemporal({ ...options, port }));
+  };
+  return { env, stopServer, killServer: kept === undefined ? nothingToKill : killServer };
 }
 
 /** Starts a world, with the practice runbooks unless given others. Its clock is shared by the tests of a file, and only moves when a test passes time. */
-export async function openWorld({ bundles = testBundles, realTime = false, people: others = {}, pages: otherPages, receipts = false }: WorldOptions = {}): Promise<World> {
+export async function openWorld({ bundles = testBundles, realTime = false, folder, people: others = {}, pages: otherPages, receipts = false }: WorldOptions = {}): Promise<World> {
   quietRuntime();
-  const { env, stopServer } = await (realTime ? devServer() : timeSkippingServer());
+  const { env, stopServer, killServer } = await (realTime ? devServer(folder) : timeSkippingServer());
   const { incidents, runs } = await bundles();
   const parts = { connection: env.nativeConnection, namespace: 'default' };
   const client = new Client({ connection: env.connection, namespace: 'default' });
@@ -216,6 +232,7 @@ export async function openWorld({ bundles = testBundles, realTime = false, peopl
     client,
     seed,
     sent: [],
+    killServer,
     async hostWorker(host, activities) {
       const worker = await hostWorker(parts, host, activities);
       hosts.push({ worker, run: worker.run() });
