@@ -49,7 +49,7 @@ async function levelsTogether(site: BenchSite): Promise<void> {
   const config = loadConfig({ file: site.configFile, env: { BENCH_TOKEN: token } });
   await openDue(site, config, { first: 0, count: 1, at: Date.now() });
   await site.startFloor(await site.mailbox.next());
-  await delay(levelsDueAfterMs.at(-1)!);
+  await delay(Math.max(...levelsDueAfterMs));
   for (const count of together) {
     const floor = await floorLevels(site, count);
     const pages = await pageLevels(site, config, count);
@@ -60,7 +60,7 @@ async function levelsTogether(site: BenchSite): Promise<void> {
 
 async function pageLevels(site: BenchSite, config: Config, count: number): Promise<Lateness> {
   const at = Date.now() + leadMs;
-  const first = count === together[0] ? 1 : together[0]! + 1;
+  const first = count === together[0] ? 1 : (together[0] ?? 0) + 1;
   return lateness(site, { count, at, levelOf: ({ headers }) => Number(headers['x-responder-key']?.split('/')[1]) - 1 }, () => openDue(site, config, { first, count, at }));
 }
 
@@ -85,7 +85,7 @@ async function lateness(
   const late: Lateness = levelsDueAfterMs.map(() => []);
   const stop = mailbox.onMail((mail) => {
     const level = levelOf(mail);
-    late[level]?.push(performance.timeOrigin + performance.now() - at - levelsDueAfterMs[level]!);
+    late[level]?.push(performance.timeOrigin + performance.now() - at - (levelsDueAfterMs[level] ?? Number.NaN));
   });
   try {
     await open();
