@@ -18,7 +18,10 @@ interface Times {
 
 /** `responder silence add|list|expire`: alerts that are held for a while, such as those of a maintenance window. */
 export function addSilence(program: Command, connect: Connect): void {
-  const silence = program.command('silence').description('hold alerts for a while: silences and maintenance windows');
+  const silence = program
+    .command('silence')
+    .description('hold alerts for a while: silences and maintenance windows')
+    .addHelpText('after', examples('silence add target=app-1:/var --for 2h --reason "volume is being moved"', 'silence list', 'silence expire 7c41f0a2'));
 
   silence
     .command('add')

@@ -154,7 +154,7 @@ describe('help', () => {
     const { stdout, exitCode } = await responder(['--help']);
     expect(exitCode).toBe(0);
     for (const { code, meaning } of exitCodes) expect(stdout).toContain(`${code}  ${meaning}`);
-    const commands = [...stdout.matchAll(/^ {2}([a-z]+)(?:\|[a-z]+)?(?: [[<].*)? {2,}\S/gm)]
+    const commands = [...stdout.matchAll(/^ {2}([a-z][a-z-]+)(?:\|[a-z]+)?(?: [[<].*)? {2,}\S/gm)]
       .map(([, name]) => name ?? '')
       .filter((name) => name !== 'help');
     expect(commands).toEqual([
@@ -165,10 +165,12 @@ describe('help', () => {
       'oncall',
       'trial',
       'doctor',
+      'simulate',
       'catalogue',
       'ack',
       'approve',
       'decline',
+      'take-over',
       'escalate',
       'snooze',
       'note',
@@ -177,6 +179,7 @@ describe('help', () => {
       'stop',
       'resolve',
       'mode',
+      'silence',
       'open',
       'alert',
       'route',
