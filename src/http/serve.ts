@@ -79,8 +79,8 @@ export async function serve({
     stopping.abort();
     await app.close();
     await intake.close();
-    await temporal.close(); // ends a registration that still waits for Temporal
     await registered;
+    await temporal.close();
   };
   const doctor = doctorOf({ client, config, runbooks, modes: () => incidents.modes() });
   const app = await buildServer({ config, runbooks, incidents, silences, reports, doctor, metrics, logger, fetchText });
@@ -88,7 +88,7 @@ export async function serve({
     const url = await app.listen({ host: config.http.host, port: config.http.port });
     // The setup job has no config: so the server registers what depends on it, once Temporal answers.
     const register = (what: string, doing: () => Promise<string>): Promise<void> =>
-      keepTrying(what, { logger, signal: stopping.signal, register: () => client.withDeadline(Date.now() + 10_000, doing) });
+      keepTrying(what, { logger, signal: stopping.signal, register: () => client.withAbortSignal(stopping.signal, () => client.withDeadline(Date.now() + 10_000, doing)) });
     registered = Promise.all([
       register('the schedule of the canary', () => registerCanary(client, config.canary)),
       register('the schedule of the patrol', () => registerPatrol(client, patrolPlan(config, [publicKeyOf(seed)]))),

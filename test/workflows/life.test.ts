@@ -24,7 +24,7 @@ function curable(verdict: Verdict = over) {
 
 describe('an incident that is taken over', () => {
   it('is held by the new person, with a reason on record, and whoever had it is told of both', async () => {
-    const incident = await world.open({});
+    const incident = await world.open({ activities: hostNeeding().activities });
     await incident.until(({ pages }) => pages.length > 0, 'the first page');
     expect(await incident.refused({ kind: 'take-over', reason: ' ' })).toBe('to take over needs a reason');
     expect(await incident.act({ kind: 'take-over', reason: 'I am near' }, 'ops-primary')).toContain('yours until');
