@@ -2,13 +2,18 @@ import { defineConfig } from 'vitest/config';
 
 /** Where .ci/run wants the results as JSON, to count them. */
 const results = process.env['RESPONDER_TEST_RESULTS'];
-/** Each runbook on a whole sandbox, whole sites that are killed and restarted, and real programs: npm run test:e2e and test:contract, which .ci/run calls after npm test. */
-const slow = process.env['RESPONDER_SLOW'] !== undefined;
+/**
+ * 1: each runbook on a whole sandbox, whole sites that are killed and restarted, and real programs: npm run test:e2e and
+ * test:contract, which .ci/run calls after npm test. all: what takes too long for that, too: npm run test:night.
+ */
+const slow = process.env['RESPONDER_SLOW'];
+const slowFolders = ['test/contract/**', 'test/e2e/**', 'test/runbooks/**'];
+const night = ['test/runbooks/worker-killed-*', 'test/e2e/temporal-killed*', 'test/contract/monitors*', 'test/contract/openapi*'];
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: slow ? [] : ['test/contract/**', 'test/e2e/**', 'test/runbooks/**'],
+    exclude: slow === 'all' ? [] : slow ? night : slowFolders,
     // They mostly wait for real servers.
     maxWorkers: 3,
     // Each file has a process of its own, and they import much of the same: a quarter of the whole processor time.

@@ -40,8 +40,8 @@ ${extra}`,
     },
     reject: false,
     all: true,
-    forceKillAfterDelay: 2_000,
-    timeout: 25_000,
+    forceKillAfterDelay: 10_000,
+    timeout: 50_000,
   });
   return { child }; // a child is a promise of its own: returned bare, it would be awaited here
 }

@@ -36,7 +36,7 @@ export interface Death extends Omit<DeathPlan, 'host'> {
 
 /**
  * When a worker is killed: after the effect and before the record, where a repeat would do it twice; with RESPONDER_EVERY_DEATH
- * (`npm run test:deaths`) also before the effect, where nothing would be done.
+ * (`npm run test:night`) also before the effect, where nothing would be done.
  */
 export const moments: readonly DeathPlan['moment'][] = process.env['RESPONDER_EVERY_DEATH'] ? ['before', 'after'] : ['after'];
 
