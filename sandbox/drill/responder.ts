@@ -1,6 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { IncidentView } from '../../src/domain/incident.js';
 import type { PersonAction } from '../../src/domain/action.js';
 import type { StepReport } from '../../src/domain/step.js';
+import type { IncidentSummary } from '../../src/http/incidents.js';
 import type { Site } from './site.js';
 
 /** What the person of a drill does about a question: the words go on record as theirs. */
@@ -56,10 +58,20 @@ export async function sendAlert(site: Site, payload: object): Promise<string> {
     body: JSON.stringify(payload),
     signal: AbortSignal.timeout(10_000),
   });
-  const answer = (await response.json()) as { alerts?: { incidentId: string | null; state: string }[]; message?: string };
-  const id = answer.alerts?.[0]?.incidentId;
-  if (!response.ok || !id) throw new Error(`the alert was not taken: ${response.status} ${JSON.stringify(answer)}`);
-  return id;
+  const answer = (await response.json()) as { alerts?: { incidentId: string | null; workflowId: string; state: string }[]; message?: string };
+  const taken = answer.alerts?.find(({ state }) => ['opened', 'joined', 'queued', 'accepted'].includes(state));
+  if (!response.ok || !taken) throw new Error(`the alert was not taken: ${response.status} ${JSON.stringify(answer)}`);
+  return taken.incidentId ?? openedAs(site, taken.workflowId);
+}
+
+/** In a burst the server answers before it has heard which incident it is. Then the list says so, as soon as Temporal's index has it. */
+async function openedAs(site: Site, workflowId: string): Promise<string> {
+  for (const giveUpAt = Date.now() + 20_000; Date.now() < giveUpAt; await delay(200)) {
+    const { incidents } = (await call(site, 'ops-primary', '/api/incidents')) as { incidents: IncidentSummary[] };
+    const found = incidents.find((one) => one.workflowId === workflowId);
+    if (found) return found.id;
+  }
+  throw new Error(`the alert was accepted, but no incident ${workflowId} is listed after 20 s`);
 }
 
 async function call(site: Site, person: string, path: string, body?: object, fine: number[] = []): Promise<unknown> {
