@@ -7,6 +7,9 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+/** Whole drills beside the first one: npm run test:night. */
+const atNight = process.env['RESPONDER_SLOW'] === 'all';
+
 const project = fileURLToPath(new URL('../..', import.meta.url));
 const wholeDrill = 150_000;
 
@@ -147,7 +150,7 @@ describe('npm run drill', () => {
     expect(await leftovers()).toEqual([]);
   });
 
-  it.each([
+  it.skipIf(!atNight).each([
     ['a drill', []],
     ['a game day', ['--all']],
   ])('leaves nothing behind after Ctrl-C while it follows, and exits 130: %s', { timeout: 90_000 }, async (_, args) => {
@@ -160,7 +163,7 @@ describe('npm run drill', () => {
     expect(await leftovers()).toEqual([]);
   });
 
-  it('keeps everything running with --keep until Ctrl-C, then leaves nothing behind and exits 130', { timeout: wholeDrill }, async () => {
+  it.skipIf(!atNight)('keeps everything running with --keep until Ctrl-C, then leaves nothing behind and exits 130', { timeout: wholeDrill }, async () => {
     const started = drill(['--keep', '--json'], {}, drillAlone);
     await started.says('Everything is left running until Ctrl-C');
     await started.says('bin/responder show');
