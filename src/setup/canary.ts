@@ -1,33 +1,15 @@
-import { type Client, ScheduleAlreadyRunning, ScheduleNotFoundError, ScheduleOverlapPolicy, type ScheduleOptions } from '@temporalio/client';
+import { type Client, ScheduleOverlapPolicy } from '@temporalio/client';
 import type { Config } from '../config.js';
 import type { CanaryPlan } from '../domain/canary.js';
 import { canaryId, queues } from '../workflows/names.js';
+import { registerSchedule, type WantedSchedule } from './schedule.js';
 
 /** Registers, changes or removes the canary's schedule as the config has it. A repeat is safe. Throws Temporal's own error. */
-export async function registerCanary(client: Client, canary: Config['canary']): Promise<'registered' | 'changed' | 'removed' | 'off'> {
-  const handle = client.schedule.getHandle(canaryId);
-  if (!canary) {
-    return handle.delete().then(
-      () => 'removed',
-      (error: unknown) => {
-        if (error instanceof ScheduleNotFoundError) return 'off';
-        throw error;
-      },
-    );
-  }
-  const { spec, action, policies } = scheduleOf(canary);
-  try {
-    await client.schedule.create({ scheduleId: canaryId, spec, action, policies });
-    return 'registered';
-  } catch (error) {
-    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-  }
-  // Paused by a person it stays paused.
-  await handle.update(({ state }) => ({ spec, action, policies, state }));
-  return 'changed';
+export function registerCanary(client: Client, canary: Config['canary']): ReturnType<typeof registerSchedule> {
+  return registerSchedule(client, canaryId, canary && scheduleOf(canary));
 }
 
-function scheduleOf({ every, to }: NonNullable<Config['canary']>): Required<Pick<ScheduleOptions, 'spec' | 'action' | 'policies'>> & { action: { type: 'startWorkflow' } } {
+function scheduleOf({ every, to }: NonNullable<Config['canary']>): WantedSchedule {
   const plan: CanaryPlan = { to };
   return {
     spec: { intervals: [{ every }] },

@@ -1,7 +1,8 @@
-import { type Client, ScheduleAlreadyRunning, ScheduleNotFoundError, ScheduleOverlapPolicy, type ScheduleOptions } from '@temporalio/client';
+import { type Client, ScheduleOverlapPolicy } from '@temporalio/client';
 import type { Config } from '../config.js';
 import type { PatrolPlan } from '../domain/patrol.js';
 import { patrolId, queues } from '../workflows/names.js';
+import { registerSchedule, type WantedSchedule } from './schedule.js';
 
 /** What the patrol of this config looks at; undefined if the config wants none. */
 export function patrolPlan(config: Pick<Config, 'environments' | 'hosts' | 'times' | 'links' | 'patrol'>, publicKeys: string[]): PatrolPlan | undefined {
@@ -18,30 +19,11 @@ export function patrolPlan(config: Pick<Config, 'environments' | 'hosts' | 'time
 }
 
 /** Registers, changes or removes the schedule as the config has it. A repeat is safe. Throws Temporal's own error. */
-export async function registerPatrol(client: Client, plan: PatrolPlan | undefined): Promise<'registered' | 'changed' | 'removed' | 'off'> {
-  const handle = client.schedule.getHandle(patrolId);
-  if (!plan) {
-    return handle.delete().then(
-      () => 'removed',
-      (error: unknown) => {
-        if (error instanceof ScheduleNotFoundError) return 'off';
-        throw error;
-      },
-    );
-  }
-  const { spec, action, policies } = scheduleOf(plan);
-  try {
-    await client.schedule.create({ scheduleId: patrolId, spec, action, policies });
-    return 'registered';
-  } catch (error) {
-    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-  }
-  // Paused by a person it stays paused.
-  await handle.update(({ state }) => ({ spec, action, policies, state }));
-  return 'changed';
+export function registerPatrol(client: Client, plan: PatrolPlan | undefined): ReturnType<typeof registerSchedule> {
+  return registerSchedule(client, patrolId, plan && scheduleOf(plan));
 }
 
-function scheduleOf(plan: PatrolPlan): Required<Pick<ScheduleOptions, 'spec' | 'action' | 'policies'>> & { action: { type: 'startWorkflow' } } {
+function scheduleOf(plan: PatrolPlan): WantedSchedule {
   return {
     spec: { intervals: [{ every: plan.every }] },
     // A look that hangs is given up, so that the next one begins; one that was missed is not made up for.
