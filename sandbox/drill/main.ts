@@ -79,7 +79,7 @@ async function main(): Promise<void> {
     if (signal.aborted) code = 130;
     else fail(error, options.json ?? false);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   }
   process.exit(code);
 }
@@ -121,8 +121,8 @@ function withoutReports({ results, ...part }: PartResult): object {
 }
 
 /**
- * One Ctrl-C arrives several times: from the terminal, and passed on by npm and tsx, late on a busy machine. So only a much
- * later one means that we hang, ms.
+ * One Ctrl-C arrives twice: from the terminal, and passed on by npm, late on a busy machine. So only a much later one means that
+ * we hang, ms. (tsx's own command is not in between: it kills a child that is too busy to answer at once.)
  */
 const oneKeystroke = 5_000;
 

@@ -19,6 +19,8 @@ beforeAll(async () => {
 });
 afterAll(async () => world?.close());
 beforeEach(async () => {
+  // An open incident goes on looking, and makes a token for it.
+  await world.world.endIncidents();
   for (const name of names) {
     await rm(path(name), { force: true });
     await writeFile(path(name), good[name] ?? '', { mode: 0o600 });

@@ -1,4 +1,4 @@
-import { rename } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -66,6 +66,8 @@ describe('the block of an address', () => {
     const told = () => world.world.sent.filter(({ key }) => key.startsWith(blockId(world.authos.name, other)));
     await block('incident-3/1', other);
     await rename(ufw, `${ufw}.away`);
+    // Not just absent: this machine's own would be found in its place.
+    await writeFile(ufw, '#!/bin/sh\necho "ERROR: problem running" >&2\nexit 1\n', { mode: 0o755 });
     await world.world.env.sleep(hour + 25 * 60_000);
     expect(told()).toEqual([]);
     await world.world.env.sleep(60 * 60_000);
