@@ -1,17 +1,23 @@
 import { z } from 'zod';
-import type { Secret } from './secret.js';
-
-interface Parts<Smtp extends z.ZodType> {
-  smtp: Smtp;
-  /** A reference to a secret. */
-  secret: z.ZodType<Secret>;
-  upToTwo: (one: z.ZodType<Secret>) => z.ZodType<Secret[]>;
-  name: z.ZodString;
-  webUrl: z.ZodType<string, string>;
-}
+import type { SecretValues } from './secret-values.js';
+import { name, port, webUrl } from './values.js';
 
 /** The section `channels`: by which ways people are told. Addresses that let anybody post are secrets, too. */
-export function channelsSection<Smtp extends z.ZodType>({ smtp, secret, upToTwo, name, webUrl }: Parts<Smtp>) {
+export function channelsSection({ secret, upToTwo }: Pick<SecretValues, 'secret' | 'upToTwo'>) {
+  const smtp = z.strictObject({
+    host: z.string().min(1),
+    port: port.default(587),
+    /** TLS from the first byte (port 465); otherwise STARTTLS is used where offered. */
+    tls: z.boolean().default(false),
+    /** Refuse to send without TLS. */
+    requireTls: z.boolean().default(false),
+    user: z.string().optional(),
+    password: secret.optional(),
+    from: z
+      .string()
+      .regex(/^[^\p{Cc}]+$/u)
+      .default('AuthOS Responder <responder@example.com>'),
+  });
   const secretUrl = secret.refine((value) => isWebUrl(value.reveal()), 'must be an http or https URL');
   const signingSecret = secret.refine((value) => isSigningSecret(value.reveal()), 'must be whsec_ and 24 to 64 bytes in base64');
   return z

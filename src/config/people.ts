@@ -1,12 +1,18 @@
+import { z } from 'zod';
 import { standardRoles } from '../roster/roster.js';
 import type { Roster } from '../roster/roster.js';
 import { roles } from '../domain/runbook.js';
 import type { Role } from '../domain/runbook.js';
 import type { QuietHours } from '../roster/quiet-hours.js';
 import type { Pace } from '../channels/paced.js';
+import { contact } from './contacts.js';
 import type { Contact } from './contacts.js';
+import { pace } from './pace.js';
+import { quietHours } from './quiet-hours.js';
 import type { ParsedSections } from './schema.js';
+import type { SecretValues } from './secret-values.js';
 import type { Secret } from './secret.js';
+import { email, name } from './values.js';
 
 /** Somebody who can be paged and, with a token, act through the API. */
 export interface Person {
@@ -19,6 +25,24 @@ export interface Person {
   quietHours?: QuietHours;
   pace?: Pace;
   token?: Secret;
+}
+
+/** The section `people`, by name. */
+export function peopleSection({ token }: Pick<SecretValues, 'token'>) {
+  const person = z.strictObject({
+    name: z.string().min(1).max(100).optional(),
+    /** Shorthand for the first contact. */
+    email: email.optional(),
+    /** Ways to reach this person, in order. */
+    contacts: z.array(contact).default([]),
+    /** Pages of Medium incidents wait for their end. */
+    quietHours: quietHours.optional(),
+    /** How fast pages may come, by each channel. */
+    pace: pace.optional(),
+    token: token.optional(),
+    roles: z.array(z.enum(roles)).default([]),
+  });
+  return z.record(name, person).default({});
 }
 
 /** RUNBOOKS.md, "Contact Information", used where the file names nobody. */

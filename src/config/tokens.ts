@@ -3,7 +3,9 @@ import { scopes } from '../domain/scope.js';
 import type { Scope } from '../domain/scope.js';
 import { got } from './problems.js';
 import type { Problem } from './problems.js';
+import type { SecretValues } from './secret-values.js';
 import type { Secret } from './secret.js';
+import { name } from './values.js';
 
 /** A token with an end, of a person, of an alert source, or of a program that only reads. */
 export interface ApiToken {
@@ -26,12 +28,12 @@ const end = z.string().transform((text, context) => {
 });
 
 /** The section `tokens`, by name. The name is told when a token has expired, its value never. */
-export function tokensSection({ secret, name }: { secret: z.ZodType<Secret>; name: z.ZodString }) {
+export function tokensSection({ token }: Pick<SecretValues, 'token'>) {
   return z
     .record(
       name,
       z
-        .strictObject({ secret, scope: z.enum(scopes), person: name.optional(), source: name.optional(), expires: end })
+        .strictObject({ secret: token, scope: z.enum(scopes), person: name.optional(), source: name.optional(), expires: end })
         .refine(({ scope, person, source }) => (scope === 'alert') === (source !== undefined) && (source === undefined || person === undefined), 'needs a source with scope alert, and has one with no other')
         .refine(({ scope, person }) => person !== undefined || scope === 'alert' || scope === 'read', { path: ['person'], message: 'is needed: what is done has to have been done by somebody' })
         .transform((given) => given as ApiToken),
