@@ -1,8 +1,8 @@
 import { CancellationScope, condition, defineQuery, defineSignal, isCancellation, log, patched, proxyActivities, setCurrentDetails, setHandler, sleep, workflowInfo } from '@temporalio/workflow';
 import type { BlockRequest } from '../activities/attack.js';
 import type { FirewallActivities } from '../activities/firewall.js';
-import type { PageActivities } from '../activities/pages.js';
 import { queues } from './names.js';
+import { tellPrimary } from './notice.js';
 
 export const blockSignal = defineSignal<[BlockRequest]>('block');
 export const liftSignal = defineSignal<[string?]>('lift');
@@ -22,8 +22,6 @@ const remembered = '30 days';
 const tryAgain = '10 minutes';
 /** A block that is still there so long after its end shuts somebody out whom nobody meant: a person must know. */
 const overdueAfter = '30 minutes';
-
-const pages = proxyActivities<PageActivities>({ taskQueue: queues.pages, startToCloseTimeout: '2 minutes', heartbeatTimeout: '15s', retry: { maximumInterval: '30s' } });
 
 /**
  * Keeps the block of one address at one host and lifts it when its time is over: 1 h, and 24 h from the second time on. It
@@ -90,14 +88,10 @@ function tellWhenOverdue({ host, address }: { host: string; address: string }): 
     await sleep(overdueAfter, { summary: 'Not lifted by then: tell the primary' });
     const { workflowId } = workflowInfo();
     const at = Date.now();
-    await pages.sendPage({
-      kind: 'notice',
-      subject: `overdue-${at}`,
-      roles: ['Primary'],
-      people: [],
-      dueAt: at,
-      incident: { id: workflowId, workflowId, runbook: 'bruteForceAttack', title: 'Block of an address', severity: 'High', target: host, openedAt: at, links: { console: '', temporal: '' } },
-      story: { wrong: `${address} is still blocked at ${host}`, state: 'its time is over, and it could not be lifted for 30 min', found: [], done: [], asked: [], next: `It is tried again every 10 min. Lift it by hand if it can't wait; why it fails is shown in Temporal, workflow ${workflowId}.` },
+    const incident = { id: workflowId, workflowId, runbook: 'bruteForceAttack', title: 'Block of an address', severity: 'High' as const, target: host, openedAt: at, links: { console: '', temporal: '' } };
+    await tellPrimary(`overdue-${at}`, incident, {
+      wrong: `${address} is still blocked at ${host}`, state: 'its time is over, and it could not be lifted for 30 min', found: [], done: [], asked: [],
+      next: `It is tried again every 10 min. Lift it by hand if it can't wait; why it fails is shown in Temporal, workflow ${workflowId}.`,
     });
   });
   telling.catch((error: unknown) => {

@@ -1,10 +1,10 @@
 import { ActivityFailure, continueAsNew, getExternalWorkflowHandle, proxyActivities, sleep, TimeoutFailure, workflowInfo } from '@temporalio/workflow';
 import type { ControlActivities } from '../activities/control.js';
-import type { PageActivities } from '../activities/pages.js';
 import type { IncidentHead } from '../domain/page.js';
 import type { ActResult } from '../domain/step.js';
 import type { Undo, UndoState } from '../domain/undo.js';
 import { queues } from './names.js';
+import { tellPrimary } from './notice.js';
 
 export interface UndoInput {
   v: 1;
@@ -24,8 +24,6 @@ const control = proxyActivities<ControlActivities>({
   scheduleToCloseTimeout: '10 minutes',
   retry: { initialInterval: '2s', backoffCoefficient: 1.5, maximumInterval: '20s' },
 });
-
-const pages = proxyActivities<PageActivities>({ taskQueue: queues.pages, startToCloseTimeout: '2 minutes', heartbeatTimeout: '15s', retry: { maximumInterval: '30s' } });
 
 /** What became of an undo, told to its incident. */
 export interface Undone {
@@ -61,7 +59,10 @@ async function takeBack(input: UndoInput, entry: Undo, told: boolean): Promise<b
   if (wait) return false;
   const evidence = result.outcome === 'refused' ? `it could not be taken back in time: ${result.evidence}` : result.evidence;
   await tellIncident(input, entry, result.outcome === 'done' ? 'done' : 'failed', evidence);
-  if (result.outcome !== 'done') await notice(input, entry, evidence);
+  if (result.outcome !== 'done') {
+    const story = { wrong: `Could not be taken back: ${entry.title}`, state: 'undo failed', found: [evidence], done: [], asked: [], next: 'A person takes it back by hand.' };
+    await tellPrimary(`undo-${entry.id}`, input.incident, story);
+  }
   return true;
 }
 
@@ -109,16 +110,4 @@ async function tellIncident(input: UndoInput, entry: Undo, state: UndoState, evi
   } catch {
     // The incident is gone: the notice below still reaches the primary.
   }
-}
-
-async function notice(input: UndoInput, entry: Undo, evidence: string): Promise<void> {
-  await pages.sendPage({
-    kind: 'notice',
-    subject: `undo-${entry.id}`,
-    roles: ['Primary'],
-    people: [],
-    dueAt: Date.now(),
-    incident: input.incident,
-    story: { wrong: `Could not be taken back: ${entry.title}`, state: 'undo failed', found: [evidence], done: [], asked: [], next: 'A person takes it back by hand.' },
-  });
 }
