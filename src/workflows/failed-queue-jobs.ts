@@ -1,43 +1,11 @@
-import type { RetryResult } from '../activities/queue-jobs.js';
-import type { QueueCounts } from '../activities/queue-tables.js';
 import type { RunInput } from '../domain/messages.js';
-import type { Place } from '../domain/place.js';
-import type { ActResult } from '../domain/step.js';
-import { reading, waiting } from './calling.js';
+import { waiting } from './calling.js';
+import { clear, factsOf, failedJobs, lookEvery, minutes, queue, queueName, retry } from './queue-jobs.js';
+import { queueRecovered } from './queue-proof.js';
 import { queueRestartAct } from './queue-restart.js';
 import { openRun } from './run.js';
-import { act, diagnostic, type On, type Procedure, type Proof, type Scene, step } from './step.js';
-
-/** What steps of this runbook leave for later ones. */
-interface Facts {
-  /** The queue when the run began, and at the end of the last act. */
-  began?: Mark;
-  mark?: Mark;
-  /** When `queue:restart` was called, by the host's clock, ms since the epoch. */
-  restartedAt?: number;
-  /** Jobs that were put back and that nobody has cleared. */
-  retried?: string[];
-  retriedAt?: number;
-  retryAfterMs?: number;
-  failedAgain?: string[];
-  /** What the database says about more workers. */
-  workers?: { from: number; to: number };
-}
-
-interface Mark extends Pick<QueueCounts, 'newestId' | 'pending' | 'failed'> {
-  /** The `since` of the window it is for. */
-  since: number;
-  at: number;
-}
-
-const factsOf = ({ facts }: Pick<Scene, 'facts'>): Facts => facts;
-const queueName = ({ queue }: Place): string => queue ?? '<queue>';
-const queue = (place: Place): string[] => [`queue:${place.environment}:${queueName(place)}`];
-const failedJobs = ({ database, environment }: Place): string[] => [`table:failed_jobs@${database ?? environment}`];
-const tooMany = 100;
-const minutes = (count: number, { times }: Scene): number => count * times.minute;
-/** How often a job that was put back is looked for. */
-const lookEvery = (scene: Scene): number => Math.max(200, Math.round(minutes(1, scene) / 30));
+import { act, diagnostic, type Procedure, step } from './step.js';
+import { increaseWorkerProcesses } from './queue-workers.js';
 
 const checkQueueHealth = diagnostic({
   title: 'Check Queue Health',
@@ -104,58 +72,6 @@ const restartQueueWorkers = step({
   ],
 });
 
-/** Ids of one call of artisan, as the activity bounds them. */
-const batch = 50;
-
-/**
- * One job of each kind first; the rest of a kind only if its first one passed. By queue and id: `queue:retry all` would take other
- * queues' jobs along. A kind whose first one fails again is left as it is, and is a case for the Backend Engineer.
- */
-async function retry(on: On, scene: Scene, age: 'young' | 'old'): Promise<ActResult> {
-  const { place } = scene;
-  const facts = factsOf(scene);
-  const failedAgain = [...(facts.failedAgain ?? [])];
-  const plan = await on.planRetry({ place, age, except: failedAgain });
-  if (plan.groups.length === 0) return { outcome: 'refused', evidence: `no failed jobs ${age === 'young' ? 'of the last 24 h' : 'older than 24 h'} to retry` };
-  facts.retryAfterMs = plan.retryAfterMs;
-  const given = Math.max(plan.retryAfterMs, minutes(5, scene));
-  const retried: string[] = [];
-  const note = (result: RetryResult): string[] => {
-    retried.push(...result.retried);
-    facts.retried = [...new Set([...(facts.retried ?? []), ...result.retried])];
-    facts.retriedAt = Date.now();
-    return result.retried;
-  };
-
-  const firsts = await on.retryJobs({ place, ids: plan.groups.map(({ first }) => first) });
-  if (note(firsts).length === 0) return firsts;
-  const patient = waiting(place.host, 'Do the first ones pass?', given + minutes(10, scene) + 10 * 60_000);
-  const seen = await patient.followJobs({ place, ids: firsts.retried, until: Date.now() + given, every: lookEvery(scene) });
-  failedAgain.push(...seen.failedAgain);
-  const passing = plan.groups.filter(({ first }) => firsts.retried.includes(first) && !seen.failedAgain.includes(first) && !seen.waiting.includes(first));
-  const rest = passing.flatMap((group) => group.rest);
-  for (let from = 0; from < rest.length; from += batch) {
-    const before = retried.slice(-batch);
-    note(await on.retryJobs({ place, ids: rest.slice(from, from + batch) }));
-    // What went back before has had some time: more of it failing than not means that the first one was an exception.
-    const { failedAgain: again } = from === 0 ? { failedAgain: [] } : await on.followJobs({ place, ids: before, until: 0, every: lookEvery(scene) });
-    failedAgain.push(...again.filter((id) => !failedAgain.includes(id)));
-    if (again.length > before.length / 2) break;
-  }
-  facts.failedAgain = failedAgain;
-
-  const failing = plan.groups.filter(({ first }) => seen.failedAgain.includes(first)).map(({ what }) => what);
-  const lines = [
-    `${retried.length} jobs of ${queueName(place)} retried: one of each of ${plan.groups.length} kinds first, ${passing.length} passed`,
-    ...(failing.length > 0 ? [`failed again: ${failing.join('; ')}`] : []),
-    ...(seen.waiting.length > 0 ? [`${seen.waiting.length} first ones were not done within ${Math.round(given / 1_000)} s: no worker takes them`] : []),
-    ...(plan.left > 0 ? [`${plan.left} more than one run retries are left`] : []),
-  ];
-  const evidence = lines.join('\n').slice(0, 2_000);
-  if (failedAgain.length === 0) return { outcome: 'done', evidence };
-  return { outcome: passing.length > 0 ? 'done' : 'failed', evidence, pageEarly: `retried jobs of ${queueName(place)} failed again: ${failing.join('; ') || `${failedAgain.length} jobs`}`.slice(0, 500) };
-}
-
 const retryTimeout = { minutes: 30, because: 'one of each kind is waited for, then up to 1 000 go back in batches of 50' };
 
 const retryFailedJobs = step({
@@ -188,18 +104,6 @@ const retryFailedJobs = step({
     }),
   ],
 });
-
-/** Exported, then deleted by queue and row. A cleared job has not passed: it is not followed any more, and the report says so. */
-async function clear(on: On, scene: Scene, olderThanHours: number): Promise<ActResult> {
-  const { place } = scene;
-  const facts = factsOf(scene);
-  const name = queueName(place);
-  const kept = await on.exportFailedJobs({ place, queue: name });
-  if (!kept.exported) return kept;
-  const { cleared, ...result } = await on.clearFailedJobs({ place, queue: name, exported: kept.exported, olderThanHours, followed: facts.retried ?? [] });
-  facts.retried = (facts.retried ?? []).filter((id) => !cleared.includes(id));
-  return result;
-}
 
 const clearTimeout = { minutes: 10, because: 'an export of all failed jobs, read back, then one statement' };
 
@@ -276,88 +180,6 @@ const investigateRootCause = step({
   ],
 });
 
-const increaseWorkerProcesses = step({
-  title: 'Increase Worker Processes',
-  risk: 'disruptive',
-  command: ({ host }) => `numprocs in supervisor's config on ${host}, doubled and bounded by the config; supervisorctl reread; supervisorctl update`,
-  when: {
-    says: 'pending jobs have grown since the run began, one waits for over a minute, and client connections of the database are under 60 %',
-    async holds(on, scene) {
-      const { began } = factsOf(scene);
-      if (!began) return { holds: false, why: 'how many were pending when the run began is not known' };
-      const { holds, why, from, to } = await on.moreWorkersHelp({ place: scene.place, pendingBefore: began.pending, minute: minutes(1, scene) });
-      if (from !== undefined && to !== undefined) scene.facts['workers'] = { from, to };
-      return { holds, why };
-    },
-  },
-  touches: (place) => [...queue(place), `service:workers@${place.host}`],
-  settle: 'restart', // supervisor's update starts the whole group anew
-  timeout: { minutes: 4, because: 'supervisor lets each worker end its job first' },
-  async look(on, scene) {
-    const { workers } = factsOf(scene);
-    if (!workers) return undefined;
-    const { done, evidence } = await on.workerCountIs({ place: scene.place, count: workers.to });
-    return done ? { outcome: 'done', evidence } : undefined;
-  },
-  undo: {
-    says: 'writes the old number of workers back by itself, if it is still ours',
-    async entry(_, scene) {
-      const { place } = scene;
-      const { workers } = factsOf(scene);
-      if (!workers) return undefined;
-      return {
-        kind: 'automatic',
-        title: `Write numprocs = ${workers.from} back`,
-        host: place.host,
-        activity: 'restoreWorkerCount',
-        argument: { place, ours: workers.to, old: workers.from },
-        touches: [...queue(place), `service:workers@${place.host}`],
-      };
-    },
-  },
-  async do(on, scene) {
-    const { workers } = factsOf(scene);
-    if (!workers) return { outcome: 'refused', evidence: 'how many workers there are is not known' };
-    return on.setWorkerCount({ place: scene.place, count: workers.to });
-  },
-});
-
-const recovered: Proof = {
-  says:
-    'the retried jobs are in neither jobs nor failed_jobs after the longer of retry_after and 5 min; at most 100 failed jobs, and none more; ' +
-    'pending jobs do not grow, and somebody works them off',
-  async check(on, scene, window) {
-    const { place } = scene;
-    const facts = factsOf(scene);
-    // Taken right after the act: growth is what comes after it. A retry by itself lowers the failed count, and proves nothing.
-    if (facts.mark?.since !== window.since) {
-      // Three tries, not as long as the proof may wait: without the database nothing is proven.
-      const { data } = await reading(place.host, 'The queue at this moment', 1).countFailedJobs({ place });
-      facts.mark = { since: window.since, at: Date.now(), newestId: data.newestId, pending: data.pending, failed: data.failed };
-      facts.began ??= facts.mark;
-    }
-    const { mark, began, retried = [], retriedAt = 0, retryAfterMs = 0 } = facts;
-    const isFirst = began?.since === window.since;
-    const followUntil = retried.length > 0 ? retriedAt + Math.max(retryAfterMs, minutes(5, scene)) : 0;
-    const judgedFrom = Math.max(followUntil, mark.at + scene.times.settle);
-    // A single look does not wait: before anything can have grown it says nothing.
-    if (window.samples === 1 && window.every === 0 && Date.now() < judgedFrom) {
-      return { kind: 'unknown', evidence: `too early to tell: growth is judged from ${new Date(judgedFrom).toISOString()} on` };
-    }
-    // Waiting makes no failed jobs fewer.
-    const notBefore = isFirst && mark.failed > tooMany ? window.notBefore : Math.max(window.notBefore, judgedFrom);
-    return on.proveQueue({
-      place,
-      failedAtMost: tooMany,
-      before: { newestId: mark.newestId, pending: mark.pending },
-      retried,
-      minute: minutes(1, scene),
-      ...(isFirst ? { lookBack: minutes(5, scene) } : {}),
-      window: { ...window, notBefore },
-    });
-  },
-};
-
 /** "Failed Queue Jobs" as data, with what RUNBOOKS.md says around its steps. */
 export const failedQueueJobsProcedure: Procedure = {
   type: 'failedQueueJobs',
@@ -370,13 +192,13 @@ export const failedQueueJobsProcedure: Procedure = {
   ladder: { besides: [], told: [], levels: [{ afterMinutes: 60, role: 'Backend Engineer' }] },
   diagnose: [checkQueueHealth, countFailedJobs, inspectFailedJob, checkQueueWorkers],
   resolve: [restartQueueWorkers, retryFailedJobs, clearFailedJobs, investigateRootCause, increaseWorkerProcesses],
-  recovered,
+  recovered: queueRecovered,
 };
 
 /** Failed Queue Jobs: docs/runbooks.md#failed-queue-jobs. */
 export async function failedQueueJobs(input: RunInput): Promise<void> {
   const run = openRun(input);
   await run.diagnose(...failedQueueJobsProcedure.diagnose);
-  await run.resolveUntil(recovered, failedQueueJobsProcedure.resolve);
+  await run.resolveUntil(queueRecovered, failedQueueJobsProcedure.resolve);
   await run.end();
 }

@@ -28,3 +28,16 @@ export async function actOnHosts(hosts: string[], place: Place, onHost: (host: s
   }
   return { outcome: isDone ? 'done' : 'refused', evidence: lines.join('\n'), ...(file === undefined ? {} : { file }) };
 }
+
+/** On all hosts, whatever one of them says: an open door beside a closed one helps nobody. */
+export async function onEveryHost(place: Place, onHost: (host: string) => On, doing: (on: On, there: Place) => Promise<ActResult>): Promise<ActResult> {
+  const lines: string[] = [];
+  const outcomes: ActResult['outcome'][] = [];
+  for (const host of place.hosts) {
+    const { outcome, evidence } = await doing(onHost(host), from(place, host));
+    outcomes.push(outcome);
+    lines.push(place.hosts.length === 1 ? evidence : `${host}: ${evidence}`);
+  }
+  const outcome = outcomes.includes('failed') ? 'failed' : outcomes.includes('done') ? 'done' : 'refused';
+  return { outcome, evidence: lines.join('\n') };
+}
