@@ -1,6 +1,6 @@
 /** Task queues and ids that more than one program needs to know. */
 export const queues = {
-  /** Workflows `incident`, `lock`, `undo`, `mode`, `silences` and `patrol`. */
+  /** Every workflow that is no runbook: `incident` and those that serve it. */
   incidents: 'incidents',
   /** Activities that tell people and write reports. */
   pages: 'pages',
