@@ -5,6 +5,8 @@ import { parseArgs } from 'node:util';
 import { runbooks } from '../src/catalogue.js';
 import { plainRunbook } from '../src/catalogue/plain.js';
 import { catalogueMarkdown } from '../src/catalogue/render.js';
+import { databaseConnectionFailuresProcedure } from '../src/workflows/database-connection-failures.js';
+import { ladderPicture } from './ladder-picture.js';
 import { permissionsMarkdown } from './permissions.js';
 import { exampleHost, sudoersText } from './sudoers.js';
 
@@ -13,7 +15,12 @@ const docs = fileURLToPath(new URL('../docs', import.meta.url));
 /** What the catalogue gives, by its name in docs/. */
 function pages(): Record<string, string> {
   const plain = runbooks.map(plainRunbook);
-  return { 'runbooks.md': catalogueMarkdown(plain), 'permissions.md': permissionsMarkdown(plain), 'sudoers.example': sudoersText(exampleHost) };
+  return {
+    'runbooks.md': catalogueMarkdown(plain),
+    'permissions.md': permissionsMarkdown(plain),
+    'sudoers.example': sudoersText(exampleHost),
+    'ladder.svg': ladderPicture(databaseConnectionFailuresProcedure),
+  };
 }
 
 /** Writes the pages into docs/ (or FOLDER); with --check it changes nothing and exits 1 if one is stale. */
