@@ -73,7 +73,7 @@ export interface PageAttempt {
   askedAt: number;
   /** Earlier tries of which nothing is known: each way may have been used by them. */
   forgotten: number;
-  /** Called whenever the memory has changed, and every second, so that it outlives this process. */
+  /** Called when the memory has changed while somebody is still to be reached, and every second, so that it outlives this process. */
   remember: () => void;
   /** ms since the epoch by the clock that due times are of. */
   serverNow: () => number;
@@ -107,6 +107,7 @@ export function pager(parts: PageParts) {
       const until = quietFor(request, person, given.askedAt);
       return until === undefined ? [] : [{ person, until }];
     });
+    const retried = Object.keys(memory.copies).length > 0;
     const recipients = wanted.filter(({ person }) => !asleep.some((one) => one.person === person)).flatMap((recipient) => copiesFor(request, recipient));
     if (recipients.some(({ person }) => person === nobody)) metrics?.nobody({ kind: request.kind });
     const sends = recipients.flatMap((recipient) => {
@@ -119,13 +120,18 @@ export function pager(parts: PageParts) {
       copy.lost = false;
       return [{ recipient, copy, ways }];
     });
-    remember();
+    // Where there is no memory yet, the next attempt counts this one as forgotten, which says the same and costs no call.
+    if (retried) remember();
     const remembering = setInterval(remember, rememberEveryMs);
+    const send = async (one: (typeof sends)[number]): Promise<void> => {
+      await deliver(request, one, given);
+      // Once all have it, the result says so.
+      if (sends.some(({ copy }) => copy.delivery === undefined)) remember();
+    };
     try {
-      await Promise.all(sends.map((send) => deliver(request, send, given)));
+      await Promise.all(sends.map(send));
     } finally {
       clearInterval(remembering);
-      remember();
     }
     // From the memory, not from the recipients: whoever was reached before a change of the config was reached.
     const deliveries = Object.values(memory.copies).flatMap(({ delivery }) => (delivery === undefined ? [] : [delivery]));
@@ -181,7 +187,6 @@ export function pager(parts: PageParts) {
       }
     }
     copy.unanswered = [...unanswered];
-    attempt.remember();
   }
 
   /** Takes no longer than the timeout, also if the channel does not heed its signal. */
