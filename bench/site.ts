@@ -10,6 +10,7 @@ import { type Mail, type Mailbox, startMailbox } from '../sandbox/servers/mailbo
 import { type OwnedProcess, startOwned, StartFailed, untilServing } from '../sandbox/servers/processes.js';
 import { startTemporal } from '../sandbox/servers/temporal.js';
 import { workflowBundle } from '../src/workers/bundle.js';
+import { type ProcessorTime, processorTime } from './processor-time.js';
 
 /** Temporal on a file, a mailbox, and the processes of the product and of the floor, each as in production. */
 export interface BenchSite {
@@ -20,6 +21,10 @@ export interface BenchSite {
   floorServer: string;
   configFile: string;
   interrupted: AbortSignal;
+  /** Of Temporal, of this process with its mailbox, and of all that was started. */
+  processorTime(): Promise<ProcessorTime>;
+  /** Waits until nothing of an earlier measurement goes on: Temporal is all but idle for two seconds. Throws after five minutes. */
+  quiet(): Promise<void>;
   /** Writes the config that processes started later read. */
   configure(times?: object): Promise<void>;
   startServer(): Promise<OwnedProcess>;
@@ -60,13 +65,15 @@ async function openSite(incidents: number, closers: (() => Promise<unknown>)[], 
   await Promise.all([workflowBundle('incidents'), workflowBundle('runs')]);
   const [port, floorPort] = [await getPort(), await getPort()];
   const domains = Array.from({ length: incidents }, (_, n) => domainOf(n));
+  const pids = new Map([['temporal', temporal.pid]]);
   const configFile = join(folder, 'responder.yaml');
   await mkdir(join(folder, 'state'));
 
   const start = async (name: string, args: string[], serves: (child: OwnedProcess) => Promise<unknown>): Promise<OwnedProcess> => {
     const env = { RESPONDER_CONFIG: configFile, BENCH_TOKEN: token, FLOOR_TEMPORAL: temporal.address };
-    const child = await startOwned({ name, file: process.execPath, args: ['--import', tsx, ...args], folder, logFile: join(folder, `${name}.log`), env });
+    const child = await startOwned({ name, file: process.execPath, args: [...profiling(), '--import', tsx, ...args], folder, logFile: join(folder, `${name}.log`), env });
     closers.push(() => child.stop());
+    pids.set(name, child.pid);
     await untilServing(name, child, () => serves(child), interrupted, 60_000);
     return child;
   };
@@ -77,6 +84,8 @@ async function openSite(incidents: number, closers: (() => Promise<unknown>)[], 
     floorServer: `http://127.0.0.1:${floorPort}`,
     configFile,
     interrupted,
+    processorTime: () => processorTime(pids),
+    quiet: () => quiet(() => processorTime(pids), interrupted),
     configure: (times) => writeFile(configFile, stringify({ ...configWith({ port, mailPort: mailbox.port, address: temporal.address, domains, folder }), ...(times && { times }) })),
     startServer: () => start('server', [file('../src/server.ts')], () => answers(`http://127.0.0.1:${port}/readyz`)),
     startWorker: (...roles) => start(roles.join('-').replaceAll(':', '-'), [file('../src/worker.ts'), ...roles], (child) => says(child, 'workers run')),
@@ -126,6 +135,23 @@ function configWith({ port, mailPort, address, domains, folder }: { port: number
     temporal: { address, namespace: 'default' },
     state: join(folder, 'state'),
   };
+}
+
+/** `BENCH_PROFILES=<folder>` has each process of the product and the floor leave its processor profile there when it ends. */
+function profiling(): string[] {
+  const folder = process.env['BENCH_PROFILES'];
+  return folder === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', folder];
+}
+
+async function quiet(used: () => Promise<ProcessorTime>, interrupted: AbortSignal): Promise<void> {
+  const span = 2_000;
+  for (let tries = 0; tries < 150; tries++) {
+    const before = (await used())['temporal'] ?? 0;
+    await delay(span, undefined, { signal: interrupted });
+    const share = ((await used())['temporal'] ?? 0) - before;
+    if (!(share > 0.1 * span)) return;
+  }
+  throw new Error('Temporal does not come to rest within five minutes');
 }
 
 async function answers(url: string): Promise<void> {
