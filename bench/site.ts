@@ -28,6 +28,10 @@ export interface BenchSite {
   /** Writes the config that processes started later read. */
   configure(times?: object): Promise<void>;
   startServer(): Promise<OwnedProcess>;
+  /** The same without waiting until it serves. */
+  spawnServer(): Promise<OwnedProcess>;
+  /** Kills Temporal, whose database stays; what it returns starts it again on the same port. */
+  killTemporal(): Promise<() => Promise<void>>;
   startWorker(...roles: string[]): Promise<OwnedProcess>;
   /** The floor sends the same mail as the product: this one. */
   startFloor(mail: Pick<Mail, 'subject' | 'text' | 'html'>): Promise<void>;
@@ -53,10 +57,11 @@ export async function bench(incidents: number, main: (site: BenchSite) => Promis
   process.exit(code);
 }
 
-async function openSite(incidents: number, closers: (() => Promise<unknown>)[], interrupted: AbortSignal): Promise<BenchSite> {
+/** Starts Temporal, a mailbox and nothing of ours yet; what ends them goes to `closers`. */
+export async function openSite(incidents: number, closers: (() => Promise<unknown>)[], interrupted: AbortSignal): Promise<BenchSite> {
   const folder = await mkdtemp(join(tmpdir(), 'responder-bench-'));
   closers.push(() => rm(folder, { recursive: true, force: true }));
-  const temporal = await startTemporal({ folder: join(folder, 'temporal'), database: 'file' });
+  let temporal = await startTemporal({ folder: join(folder, 'temporal'), database: 'file' });
   closers.push(() => temporal.stop());
   const mailbox = await startMailbox();
   closers.push(() => mailbox.close());
@@ -69,12 +74,17 @@ async function openSite(incidents: number, closers: (() => Promise<unknown>)[], 
   const configFile = join(folder, 'responder.yaml');
   await mkdir(join(folder, 'state'));
 
-  const start = async (name: string, args: string[], serves: (child: OwnedProcess) => Promise<unknown>): Promise<OwnedProcess> => {
-    const env = { RESPONDER_CONFIG: configFile, BENCH_TOKEN: token, FLOOR_TEMPORAL: temporal.address };
+  const { address } = temporal;
+  const spawn = async (name: string, args: string[]): Promise<OwnedProcess> => {
+    const env = { RESPONDER_CONFIG: configFile, BENCH_TOKEN: token, FLOOR_TEMPORAL: address };
     const child = await startOwned({ name, file: process.execPath, args: [...profiling(), '--import', tsx, ...args], folder, logFile: join(folder, `${name}.log`), env });
     closers.push(() => child.stop());
     pids.set(name, child.pid);
-    await untilServing(name, child, () => serves(child), interrupted, 60_000);
+    return child;
+  };
+  const start = async (name: string, args: string[], serves: (child: OwnedProcess) => Promise<unknown>): Promise<OwnedProcess> => {
+    const child = await spawn(name, args);
+    await untilServing(name, child, () => serves(child), interrupted, 90_000);
     return child;
   };
   const site: BenchSite = {
@@ -86,8 +96,14 @@ async function openSite(incidents: number, closers: (() => Promise<unknown>)[], 
     interrupted,
     processorTime: () => processorTime(pids),
     quiet: () => quiet(() => processorTime(pids), interrupted),
-    configure: (times) => writeFile(configFile, stringify({ ...configWith({ port, mailPort: mailbox.port, address: temporal.address, domains, folder }), ...(times && { times }) })),
+    configure: (times) => writeFile(configFile, stringify({ ...configWith({ port, mailPort: mailbox.port, address, domains, folder }), ...(times && { times }) })),
     startServer: () => start('server', [file('../src/server.ts')], () => answers(`http://127.0.0.1:${port}/readyz`)),
+    spawnServer: () => spawn('server', [file('../src/server.ts')]),
+    async killTemporal() {
+      process.kill(temporal.pid, 'SIGKILL');
+      await temporal.stop();
+      return async () => void (temporal = await startTemporal({ folder: join(folder, 'temporal'), database: 'file', port: Number(address.split(':')[1]) }));
+    },
     startWorker: (...roles) => start(roles.join('-').replaceAll(':', '-'), [file('../src/worker.ts'), ...roles], (child) => says(child, 'workers run')),
     async startFloor({ subject, text, html }) {
       const mailFile = join(folder, 'mail.json');
@@ -130,8 +146,8 @@ function configWith({ port, mailPort, address, domains, folder }: { port: number
     environments: { production: { authos: { url: 'http://127.0.0.1:1', token: 'env:BENCH_TOKEN' }, domains } },
     hosts: { 'app-1': { environment: 'production', root: '/srv/authos' } },
     channels: { email: { host: '127.0.0.1', port: mailPort } },
-    sources: { alertmanager: { token: 'env:BENCH_TOKEN' } },
-    http: { port },
+    sources: { alertmanager: { token: 'env:BENCH_TOKEN', requestsPerMinute: 1_000_000 } },
+    http: { port, requestsPerMinute: 1_000_000 },
     temporal: { address, namespace: 'default' },
     state: join(folder, 'state'),
   };

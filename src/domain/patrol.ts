@@ -271,23 +271,58 @@ export function goRound(memory: PatrolMemory, readings: Reading[], plan: Pick<Pa
 
 function countedSilence(before: Record<string, number>, readings: Reading[]): Record<string, number> {
   const silent: Record<string, number> = {};
-  for (const { environment, hosts, site, silent: workers } of readings) {
-    const sources = [
-      ...Object.keys(workers).map((host): [string, boolean] => [`the worker of ${host}`, true]),
-      ...hosts.map(({ host }): [string, boolean] => [`the worker of ${host}`, false]),
-      ...(site ? siteSources.map((source): [string, boolean] => [sourceWords[source], site.unknown[source] !== undefined && (source === 'health' || site.database?.kind === 'accepting')]) : []),
-    ];
-    for (const [source, isSilent] of sources) {
-      const key = `${environment}:${source}`;
+  for (const reading of readings) {
+    for (const [source, isSilent] of sourcesOf(reading)) {
+      const key = `${reading.environment}:${source}`;
       silent[key] = isSilent ? (before[key] ?? 0) + 1 : 0;
+    }
+    for (const [source, isSilent] of partsOf(reading)) {
+      const key = `${reading.environment}:${source}`;
+      const known = before[key];
+      if (!isSilent) silent[key] = 0;
+      // What was never read falls silent by no fault: `responder doctor` tells it.
+      else if (known !== undefined) silent[key] = known + 1;
+    }
+    // Nobody looked: what was counted stays.
+    for (const host of Object.keys(reading.silent)) {
+      for (const [key, runs] of Object.entries(before)) if (key.startsWith(`${reading.environment}:${partOf(host, '')}`)) silent[key] = runs;
     }
   }
   return silent;
 }
 
-/** How AuthOS is watched at all. Its monitoring needs the database, whose outage has an alert of its own. */
+/** How AuthOS is watched at all, each with true if it says nothing. Its monitoring needs the database, whose outage has an alert of its own. */
+function sourcesOf({ hosts, site, silent: workers }: Reading): [string, boolean][] {
+  return [
+    ...Object.keys(workers).map((host): [string, boolean] => [`the worker of ${host}`, true]),
+    ...hosts.map(({ host }): [string, boolean] => [`the worker of ${host}`, false]),
+    ...(site ? siteSources.map((source): [string, boolean] => [sourceWords[source], site.unknown[source] !== undefined && (source === 'health' || site.database?.kind === 'accepting')]) : []),
+  ];
+}
+
 const siteSources = ['health', 'performance'] as const;
 const sourceWords = { health: "AuthOS's health API", performance: "AuthOS's monitoring API" } as const;
+
+/** Each thing that a look reads by itself, with true if it could not: one that no longer can be read would never fire again. */
+function partsOf({ hosts, site }: Reading): [string, boolean][] {
+  const ofHosts = hosts.flatMap(({ host, disks, certificates, logins, errors, unknown }): [string, boolean][] => [
+    ...Object.keys(disks).map((mount): [string, boolean] => [partOf(host, `disk ${mount}`), false]),
+    ...Object.keys(certificates).map((domain): [string, boolean] => [partOf(host, `certificate ${domain}`), false]),
+    ...(logins ? [[partOf(host, 'logins'), false] as [string, boolean]] : []),
+    ...(errors ? [[partOf(host, 'errors'), false] as [string, boolean]] : []),
+    // Our own part of it may be at fault, or the database that holds it: that has an alert of its own.
+    ...Object.keys(unknown).map((name): [string, boolean] => [partOf(host, name), !databaseIsDown(site)]),
+  ]);
+  if (!site || databaseIsDown(site)) return ofHosts;
+  const cannotSay = site.database === undefined || site.database.kind === 'unknown' || site.database.kind === 'refuses us';
+  return [...ofHosts, ['the database', cannotSay], ...(cannotSay ? [] : [['the tables of jobs and webhooks', site.unknown['tables'] !== undefined] as [string, boolean]])];
+}
+
+const partOf = (host: string, name: string): string => `${host}'s ${name}`;
+
+function databaseIsDown(site: SiteReading | undefined): boolean {
+  return ['no response', 'full', 'starting'].includes(site?.database?.kind ?? '');
+}
 
 function countedGrowth({ readings: earlier, growing }: PatrolMemory, readings: Reading[]): Record<string, number> {
   const entries = readings.flatMap(({ environment, site }) => {

@@ -11,6 +11,11 @@ export interface Held extends Spooled {
   notBefore: number;
   /** Times it failed though Temporal was there. */
   failures: number;
+  /** Since when it fails so, ms since the epoch. */
+  failingSince?: number;
+  /** ms since the epoch: those who are not reached yet are not paged again before; and the rest after the next try, ms. */
+  pageNotBefore: number;
+  pageRest: number;
   /** Told what became of it, once; undefined if that is not known. */
   waiting: ((answer: AcceptedAlert | undefined) => void)[];
   /** How many of those would like to know the incident. */

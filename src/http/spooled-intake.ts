@@ -42,24 +42,30 @@ const longestRest = 2_000;
 /** Tries of an entry that fails though Temporal is there; they take about eight minutes. */
 const triesAtMost = 20;
 const pagesAtOnce = 8;
+/** Between tries to page those who could not be reached, ms. */
+const firstPageRest = 1_000;
+const longestPageRest = 30_000;
 /** Bytes of the entries that wait: they are in memory, too. */
 const bytesAtMost = 64 * 1_048_576;
 
 /**
  * Accepts alerts once they are on our disk, and hands them to Temporal at once: by severity, then by arrival. Repeats for one
- * incident become one word in 10 s, which carries their number and the last of them. While Temporal has been away for 30 s,
- * level 1 is paged from here, and the incident is told of it. What was kept before a restart is handed over first.
+ * incident become one word in 10 s, which carries their number and the last of them. What Temporal has not taken for 30 s pages
+ * level 1 from here, and the incident is told of it. What was kept before a restart is handed over first.
  */
 export function spooledIntake({ spool, intake, page, times, atMost, metrics, logger }: SpooledIntakeParts): SpooledIntake {
   const backlog = openBacklog();
   const repeatsEvery = times.minute / 6;
   const pageAfter = times.minute / 2;
+  const refusalsEvery = times.minute * 15;
   /** When an incident was last told of alerts, and its id; of the last 10 s. */
   const told = new Map<string, { at: number; incidentId: string | null }>();
+  /** When people were told that Temporal refuses alerts of an incident, by its workflow id; of the last 15 min. */
+  const refusalsPaged = new Map<string, number>();
   const active = new Set<Promise<void>>();
   const paging = new Set<Promise<void>>();
   const closing = new AbortController();
-  let outage: { since: number; rest: number; nextTry: number; because: string } | undefined;
+  let outage: { since: number; rest: number; nextTry: number } | undefined;
   let asking = 0;
   let bytesKept = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -149,6 +155,8 @@ export function spooledIntake({ spool, intake, page, times, atMost, metrics, log
       metrics.spool.away.set(0);
       const now = Date.now();
       if (answer.state !== 'ignored') remember(workflowId, answer.incidentId, now);
+      here.failures = 0;
+      delete here.failingSince;
       if (here.entry === entry) leave(here, spool.remove(workflowId));
       else wait(here, now + repeatsEvery);
       answerAll(here, answer);
@@ -163,17 +171,21 @@ export function spooledIntake({ spool, intake, page, times, atMost, metrics, log
     if (refusal === 'away') {
       if (!outage) logger.error({ err: error }, 'Temporal can not be reached: alerts are kept');
       const rest = Math.min(longestRest, outage ? outage.rest * 2 : firstRest);
-      outage = { since: outage?.since ?? now, rest, nextTry: now + rest, because: 'Temporal can not be reached' };
+      outage = { since: outage?.since ?? now, rest, nextTry: now + rest };
       metrics.spool.away.set(1);
       wait(here, 0);
       answerAll(here, undefined);
-      return pageIfAway();
+      return pageOverdue();
     }
     here.failures += 1;
+    here.failingSince ??= now;
     if (refusal === 'for ever' || here.failures >= triesAtMost) return setAside(here, error);
     logger.error({ err: error, workflowId: here.workflowId, failures: here.failures }, 'Temporal did not take an alert: it is tried again');
-    wait(here, now + Math.min(30_000, firstRest * 2 ** here.failures));
+    const pageAt = here.failingSince + pageAfter;
+    const next = now + Math.min(30_000, firstRest * 2 ** here.failures);
+    wait(here, now < pageAt ? Math.min(next, pageAt) : next);
     answerAll(here, undefined);
+    pageOverdue();
   }
 
   /** One that Temporal will never take must not be in the others' way. People are told of it, and a restart tries it again. */
@@ -183,7 +195,25 @@ export function spooledIntake({ spool, intake, page, times, atMost, metrics, log
     const { workflowId, entry } = here;
     leave(here, spool.setAside(workflowId, entry));
     answerAll(here, undefined);
-    if (entry.fired && !isPaged(here)) startPaging(here, 'Temporal refuses its alert', (paged) => void spool.setAside(workflowId, { ...entry, paged }).catch(unwritable));
+    if (!entry.fired || isPaged(here)) return;
+    // Its source goes on to repeat it, and each repeat is refused again.
+    const now = Date.now();
+    for (const [about, at] of refusalsPaged) if (now - at >= refusalsEvery) refusalsPaged.delete(about);
+    if (refusalsPaged.has(workflowId)) return;
+    refusalsPaged.set(workflowId, now);
+    keepPaging(here);
+  }
+
+  /** Nothing else speaks for what is set aside: so it pages until everybody is reached, or the server ends. */
+  function keepPaging(here: Held): void {
+    startPaging(here, 'Temporal refuses its alert', () => {
+      const { workflowId, entry } = here;
+      void spool.setAside(workflowId, entry).catch(unwritable);
+      if (closed || isPaged(here)) return;
+      setTimeout(() => {
+        if (!closed) keepPaging(here);
+      }, here.pageRest).unref();
+    });
   }
 
   function leave(here: Held, write: Promise<void>): void {
@@ -220,33 +250,48 @@ export function spooledIntake({ spool, intake, page, times, atMost, metrics, log
     }
   }
 
-  function pageIfAway(): void {
-    if (!outage || closed || Date.now() - outage.since < pageAfter) return;
+  /** Pages for what Temporal has not taken for half a minute. */
+  function pageOverdue(): void {
+    const now = Date.now();
+    if (closed) return;
     for (const here of backlog.all()) {
       if (paging.size >= pagesAtOnce) return;
+      const because = whyOverdue(here, now);
+      if (!because || !here.entry.fired || isPaged(here) || now < here.pageNotBefore) continue;
       // What is on its way to Temporal is taken, and has its turn after that.
-      if (!here.entry.fired || isPaged(here) || !backlog.take(here)) continue;
-      startPaging(here, `${outage.because} since ${new Date(outage.since).toISOString()}`, (paged) => {
-        here.entry = { ...here.entry, paged };
+      if (!backlog.take(here)) continue;
+      startPaging(here, because, () => {
         spool.keep(here.workflowId, here.entry).flushed.catch(unwritable);
-        wait(here, 0);
+        wait(here, here.notBefore);
       });
     }
   }
 
-  function startPaging(here: Held, because: string, then: (paged: NonNullable<Held['entry']['paged']>) => void): void {
+  /** Undefined if it is not that long: Temporal is away, or it is there and only this one fails. */
+  function whyOverdue({ failingSince }: Held, now: number): string | undefined {
+    const reasons = [['Temporal can not be reached', outage?.since], ['Temporal does not take its alert', failingSince]] as const;
+    const [because] = reasons.flatMap(([what, since]) => (since !== undefined && now - since >= pageAfter ? [`${what} since ${new Date(since).toISOString()}`] : []));
+    return because;
+  }
+
+  /** One try; whom it reached is in the entry when `then` is called. */
+  function startPaging(here: Held, because: string, then: () => void): void {
+    here.pageRest = Math.min(longestPageRest, here.pageRest === 0 ? firstPageRest : here.pageRest * 2);
     const doing: Promise<void> = page(here, because, closing.signal)
-      .catch((error: unknown) => {
-        logger.error({ err: error, workflowId: here.workflowId }, 'the page "runbook not started" failed');
-        return here.entry.paged ?? { deliveries: [], missing: [] };
-      })
-      .then((paged) => {
-        logger.error({ workflowId: here.workflowId, people: paged.deliveries.map(({ person }) => person), missing: paged.missing.map(({ person }) => person) }, 'runbook not started: paged by the server');
-        then(paged);
+      .then(
+        (paged) => {
+          here.entry = { ...here.entry, paged };
+          logger.error({ workflowId: here.workflowId, people: paged.deliveries.map(({ person }) => person), missing: paged.missing.map(({ person }) => person) }, 'runbook not started: paged by the server');
+        },
+        (error: unknown) => logger.error({ err: error, workflowId: here.workflowId }, 'the page "runbook not started" failed'),
+      )
+      .then(() => {
+        here.pageNotBefore = Date.now() + here.pageRest;
+        then();
       })
       .finally(() => {
         paging.delete(doing);
-        pageIfAway();
+        pageOverdue();
         pump();
       });
     paging.add(doing);
@@ -269,5 +314,5 @@ function isPaged({ entry: { paged } }: Held): boolean {
 }
 
 function held(spooled: Pick<Held, 'workflowId' | 'entry' | 'bytes'>): Held {
-  return { ...spooled, notBefore: 0, failures: 0, waiting: [], asking: 0 };
+  return { ...spooled, notBefore: 0, failures: 0, pageNotBefore: 0, pageRest: 0, waiting: [], asking: 0 };
 }

@@ -2,7 +2,8 @@ import { patched, proxyActivities } from '@temporalio/workflow';
 import { type Actor, actorName } from '../domain/actor.js';
 import type { Alert } from '../domain/alert.js';
 import type { IncidentView } from '../domain/incident.js';
-import { hold, restart, resume } from '../domain/ladder.js';
+import { hold, nextPage, pagedNow, restart, resume } from '../domain/ladder.js';
+import type { OwnPage } from '../domain/page.js';
 import type { ControlActivities } from '../activities/control.js';
 import type { ReportActivities } from '../activities/reports.js';
 import { letSymptomsGo } from './attaching.js';
@@ -11,7 +12,7 @@ import { viewOf } from './incident-view.js';
 import { byIncident, byIntake, currentRun, entry, note, twoLooks } from './incident-memory.js';
 import { queues } from './names.js';
 import { runsWithActsAtMost, stopRun, withdrawAsks } from './runs.js';
-import { tellItIsOver } from './telling.js';
+import { pageMissing, tellItIsOver } from './telling.js';
 import { undoAutomatic } from './undoing.js';
 
 const reports = proxyActivities<ReportActivities>({
@@ -110,9 +111,20 @@ export function reopen(books: Books, alert: Alert): void {
   const goesOn = flapsOn(books, alert.acceptedAt);
   memory.ladder = goesOn ? resume(memory.policy, memory.ladder, alert.acceptedAt) : restart(memory.policy, memory.ladder, alert.acceptedAt);
   memory.acknowledgedOnce = false;
+  if (alert.kept?.paged && !goesOn) countOwnPage(books, alert.kept.paged, alert.acceptedAt);
   memory.wanted = memory.runsWithActs < runsWithActsAtMost ? 'full' : 'check';
   note(memory, entry(alert.acceptedAt, byIntake, 'state', `reopened by an alert from ${alert.source}: ${alert.title}${goesOn ? ' (it flaps: the ladder goes on)' : ''}`));
   books.aside(() => locks.letIn({ environment: memory.start.place.environment, incidentId: memory.start.id }));
+}
+
+/** The page that begins a reopening, where the server has sent it while Temporal was away: only whom it missed is paged. */
+function countOwnPage(books: Books, { deliveries, missing }: OwnPage, now: number): void {
+  const { memory } = books;
+  const next = nextPage(memory.policy, memory.ladder, now);
+  // Asked only here, so that no other incident has the mark in its history.
+  if (!next || deliveries.length === 0 || !patched('own page of a reopening')) return;
+  memory.ladder = pagedNow(memory.policy, memory.ladder, next.page, now);
+  pageMissing(books, next.page, missing, now);
 }
 
 /** True once a closed incident can no longer be reopened. */

@@ -8,7 +8,7 @@ import type { Undelivered } from '../domain/page.js';
 import { attach, causeClosed, diskRelieved, lookForSymptoms, recordSymptom } from './attaching.js';
 import { beginClose, closeIfDue, finishCloseWhenReady, reopen } from './closing.js';
 import { clock } from './incident-view.js';
-import { byIncident, byIntake, byLadder, currentRun, entry, type IncidentMemory, note, openAsks } from './incident-memory.js';
+import { byIncident, byIntake, byLadder, currentRun, entry, firstPageOf, type IncidentMemory, note, openAsks } from './incident-memory.js';
 import { act, takeRefusal } from './person-actions.js';
 import type { Request } from './people.js';
 import { pageUndelivered } from './receipts.js';
@@ -161,7 +161,8 @@ function tellAtStart(books: Books, now: number): void {
   const { memory } = books;
   if (memory.toldAtStart) return;
   memory.toldAtStart = true;
-  pageMissing(books, now);
+  const { paged } = memory.start;
+  if (paged) pageMissing(books, firstPageOf(memory.start), paged.missing, now);
   for (const role of memory.start.ladder.told) tellRole(books, role, `told-${role}`, now);
 }
 

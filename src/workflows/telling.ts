@@ -1,10 +1,10 @@
 import { ActivityFailure, CancellationScope, isCancellation, proxyActivities } from '@temporalio/workflow';
 import type { PageActivities } from '../activities/pages.js';
 import type { DuePage } from '../domain/ladder.js';
-import type { Delivery, News, OwnPage, PageRequest, PageResult } from '../domain/page.js';
+import type { Delivery, Missing, News, OwnPage, PageRequest, PageResult } from '../domain/page.js';
 import type { Books } from './desk.js';
 import { headOf, storyOf } from './incident-view.js';
-import { byIntake, byLadder, entry, firstPageOf, type IncidentMemory, note, openAsks, peoplePaged } from './incident-memory.js';
+import { byIntake, byLadder, entry, type IncidentMemory, note, openAsks, peoplePaged } from './incident-memory.js';
 import { queues } from './names.js';
 import { awaitReceipts } from './receipts.js';
 import { keepForLater, takeWaiting } from './waiting-pages.js';
@@ -66,10 +66,9 @@ export function notePaged(memory: IncidentMemory, { deliveries }: OwnPage): void
 }
 
 /** Pages those of level 1 whom the server could not reach. */
-export function pageMissing(books: Books, now: number): void {
-  const { start } = books.memory;
-  if (!start.paged || start.paged.missing.length === 0) return;
-  const request: PageRequest = { kind: 'page', due: firstPageOf(start), only: start.paged.missing, ...about(books, now) };
+export function pageMissing(books: Books, due: DuePage, missing: Missing[], now: number): void {
+  if (missing.length === 0) return;
+  const request: PageRequest = { kind: 'page', due, only: missing, ...about(books, now) };
   deliver(books, request, 'Page those whom the server did not reach', (result) => {
     note(books.memory, entry(Date.now(), byLadder, 'page', `not reached by the server: ${result.deliveries.map(inWords).join(', ')}`));
   });

@@ -157,6 +157,24 @@ describe('round after round', () => {
     expect(rounds([mute, mute, mute])).toEqual([[], [], ['PatrolSourceSilent firing']]);
   });
 
+  it.each<[string, Reading]>([
+    ["app-1's disk /", reading([host({ disks: {}, unknown: { 'disk /': 'df: no such file' } })])],
+    ["app-1's certificate auth.example.com", reading([host({ certificates: {}, unknown: { 'certificate auth.example.com': 'no address' } })])],
+    ['the database', reading([host()], site({ database: { kind: 'refuses us', words: 'password authentication failed' }, unknown: {} }))],
+    ['the tables of jobs and webhooks', reading([host()], site({ queues: {}, unknown: { tables: 'permission denied' } }))],
+  ])('raises %s that can not be read any more, and not what never could', (source, blind) => {
+    expect(rounds([before, blind, blind, blind, before])).toEqual([[], [], [], ['PatrolSourceSilent firing'], ['PatrolSourceSilent resolved']]);
+    const { memory } = [before, blind, blind, blind].reduce((last, one) => goRound(last.memory, [one], { minute }, 0), goRound(noPatrol, [], { minute }, 0));
+    expect(Object.keys(memory.firing)).toEqual([`silent/production:${source}`]);
+    if (source !== 'the database') expect(rounds([blind, blind, blind, blind])).toEqual([[], [], [], []]);
+  });
+
+  it('does not call silent what only lies in a database that is down', () => {
+    const { logins: _, ...rest } = host({ unknown: { logins: 'ECONNREFUSED' } });
+    const down = reading([rest], site({ database: { kind: 'no response', words: 'ECONNREFUSED' }, queues: {} }));
+    expect(rounds([before, down, down, down])).toEqual([[], ['DatabaseConnectionFailures firing'], [], []]);
+  });
+
   it('knows jobs that fail again and again by three looks in a row', () => {
     const jobs = (failed: number): Reading => reading([host()], site({ queues: { default: failed } }));
     expect(rounds([jobs(1), jobs(2), jobs(3), jobs(4), jobs(4)])).toEqual([[], [], [], ['FailedQueueJobs firing'], ['FailedQueueJobs resolved']]);

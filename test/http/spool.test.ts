@@ -38,10 +38,13 @@ function temporal() {
     away: false,
     /** Titles of alerts that are refused for ever. */
     refused: '',
+    /** Titles of alerts that fail though it is there. */
+    failing: '',
     taken,
     async handOver(handOver: HandOver): Promise<AcceptedAlert> {
       if (state.away) throw unreachable;
       if (state.refused && handOver.opening.alert.title === state.refused) throw Object.assign(new Error('3 INVALID_ARGUMENT'), { code: 3, details: 'no', metadata: {} });
+      if (state.failing && handOver.opening.alert.title === state.failing) throw Object.assign(new Error('13 INTERNAL'), { code: 13, details: 'no', metadata: {} });
       taken.push(handOver);
       const { alert } = handOver.opening;
       return { fingerprint: fingerprint(alert), workflowId: 'w', incidentId: handOver.id, state: taken.filter((one) => fingerprint(one.opening.alert) === fingerprint(alert)).length > 1 ? 'joined' : 'opened' };
@@ -88,14 +91,14 @@ describe('an alert while Temporal is there', () => {
 
   it('makes one word of the repeats of ten seconds, with their number and the last of them', async () => {
     const there = temporal();
-    // A sixth of a minute, which is a second here.
-    const { accept } = await opened(there, { minute: 6_000 });
+    // A sixth of a minute, which is two seconds here.
+    const { accept } = await opened(there, { minute: 12_000 });
     await accept(alert('a', { title: 'first' }));
-    const answers = await Promise.all(Array.from({ length: 50 }, (_, n) => accept(alert('a', { title: `repeat ${n}` }))));
+    const answers = await Promise.all(Array.from({ length: 300 }, (_, n) => accept(alert('a', { title: `repeat ${n}` }))));
     expect(new Set(answers.map(({ state, incidentId }) => `${state} ${incidentId}`))).toEqual(new Set([`accepted ${there.taken[0]?.id}`]));
     expect(there.taken).toHaveLength(1);
     await expect.poll(() => there.taken.length, { timeout: 5_000 }).toBe(2);
-    expect(there.taken[1]?.word).toMatchObject({ title: 'repeat 49', kept: { count: 50, fired: true } });
+    expect(there.taken[1]?.word).toMatchObject({ title: 'repeat 299', kept: { count: 300, fired: true } });
   });
 
   it("says 'resolved' without opening, and opens for what fires and is resolved in one word", async () => {
@@ -174,6 +177,65 @@ describe('alerts while Temporal is away', () => {
     await expect.poll(() => away.taken.length, { timeout: 5_000 }).toBe(2);
     expect(away.taken[0]?.word.kept?.paged?.deliveries.map(({ person }) => person)).toEqual(['alice']);
     await second.close();
+  });
+});
+
+describe('the page of what Temporal does not take', () => {
+  const reached = (person: string): OwnPage['deliveries'][number] => ({ key: `k/${person}`, person, why: '', channel: 'test', dueAt: 0, sentAt: 0, acceptedAt: 0, attempts: 1, repeats: 0, late: true });
+  const nobody: OwnPage = { deliveries: [], missing: [{ person: 'alice', mayHaveArrived: false }] };
+
+  it('is tried again with rests while nobody can be reached, and its incident is told of whoever was', async () => {
+    const away = temporal();
+    away.away = true;
+    let tries = 0;
+    const page = (): OwnPage => {
+      tries += 1;
+      if (tries === 1) throw new Error('the roster can not be read');
+      return tries < 3 ? nobody : { deliveries: [reached('alice')], missing: [] };
+    };
+    const { accept } = await opened(away, { minute: 100, page });
+    await accept(alert('a'));
+    await expect.poll(() => tries).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(tries).toBe(1);
+    await expect.poll(() => tries, { timeout: 20_000 }).toBe(3);
+    away.away = false;
+    await expect.poll(() => away.taken.length, { timeout: 5_000 }).toBe(1);
+    expect(away.taken[0]?.word.kept?.paged).toMatchObject({ deliveries: [{ person: 'alice' }], missing: [] });
+  });
+
+  it('goes out for an alert that fails for half a minute, also while Temporal takes all others', async () => {
+    const there = temporal();
+    there.failing = 'stuck';
+    const paged: string[] = [];
+    const page = (because: string): OwnPage => {
+      paged.push(because);
+      return { deliveries: [reached('alice')], missing: [] };
+    };
+    // Half a minute is a second here.
+    const { accept } = await opened(there, { minute: 2_000, page });
+    await accept(alert('a', { title: 'stuck' }));
+    await accept(alert('b'));
+    expect(paged).toEqual([]);
+    await expect.poll(() => paged, { timeout: 10_000 }).toEqual([expect.stringMatching(/^Temporal does not take its alert since 20/)]);
+    there.failing = '';
+    await expect.poll(() => there.taken.map(({ word }) => [word.title, word.kept?.paged?.deliveries.length]), { timeout: 15_000 }).toEqual([['about b', undefined], ['stuck', 1]]);
+  });
+
+  it('goes out once for an alert that Temporal refuses for ever, however often its source repeats it, and until somebody is reached', async () => {
+    const there = temporal();
+    there.refused = 'poison';
+    let tries = 0;
+    const page = (): OwnPage => {
+      tries += 1;
+      return tries < 2 ? nobody : { deliveries: [reached('alice')], missing: [] };
+    };
+    const { accept, metrics } = await opened(there, { page });
+    for (let repeat = 0; repeat < 5; repeat += 1) await accept(alert('a', { title: 'poison' }));
+    expect((await metrics.spool.setAside.get()).values[0]?.value).toBe(5);
+    await expect.poll(() => tries, { timeout: 10_000 }).toBe(2);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(tries).toBe(2);
   });
 });
 

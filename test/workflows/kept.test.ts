@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Delivery } from '../../src/domain/page.js';
-import { practiceHost } from '../support/practice-host.js';
+import { hostNeeding, practiceHost } from '../support/practice-host.js';
 import { openWorld, type World } from '../support/world.js';
 
 /** What the server tells an incident of alerts that it kept. */
@@ -40,5 +40,19 @@ describe('an incident whose alerts were kept by the server', () => {
     await incident.alert({ kept: { id: 'three', count: 1, fired: true, paged: { deliveries: [delivery('hotline')], missing: [] } } });
     const view = await incident.until(({ pages }) => pages.some(({ person }) => person === 'hotline'), 'the page in the record');
     expect(view.timeline.map(({ text }) => text)).toContain('runbook not started, since Temporal was away: the server paged hotline by test (late)');
+  });
+
+  it('pages a reopening that the server has paged only to whom it missed', async () => {
+    const incident = await world.open({ activities: hostNeeding().activities });
+    await incident.until(() => incident.pages().length >= 2, 'the first pages');
+    await incident.signal('resolve', incident.sign({ kind: 'resolve', reason: 'it looks well' }));
+    await incident.until(({ state }) => state === 'closed', 'the close');
+    const before = incident.paged().length;
+    const paged = { deliveries: [delivery('ops-primary')], missing: [{ person: 'infra', mayHaveArrived: false }] };
+    await incident.alert({ kept: { id: 'four', count: 1, fired: true, paged } });
+    await incident.until(() => incident.paged().length > before, 'the page of whom the server missed');
+    await incident.pass(6);
+    await incident.until(() => incident.paged().some((page) => page.startsWith('1/1.0-secondary')), 'the secondary');
+    expect(incident.paged().slice(before).map((page) => page.split(' @')[0])).toEqual(['1/1.0 infra', '1/1.0-secondary ops-secondary']);
   });
 });
