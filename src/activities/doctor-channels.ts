@@ -1,5 +1,6 @@
+import { MayHaveArrived, NextChannel } from '../channels/channel.js';
 import type { Channel, Person } from '../channels/channel.js';
-import type { Way } from '../domain/doctor.js';
+import type { LookedAt, Way } from '../domain/doctor.js';
 import { oneLine } from '../channels/outsider-text.js';
 import { waysTo } from './ways.js';
 
@@ -13,7 +14,8 @@ export interface ChannelQuestion {
 
 /** How people would be told, by the worker that would do it. */
 export interface ChannelAnswer {
-  channels: { name: string; works: boolean; says: string }[];
+  /** Each other side once; `address` is absent where it is the same for all. */
+  channels: (LookedAt & { name: string; address?: string })[];
   people: { id: string; ways: Way[] }[];
 }
 
@@ -23,24 +25,32 @@ export type DoctorChannelActivities = ReturnType<typeof doctorChannelActivities>
 /** Looks at the channels by which this worker pages. */
 export function doctorChannelActivities({ people, channels }: { people: Readonly<Record<string, Person>>; channels: readonly Channel[] }) {
   return {
-    /** Whether each channel would take a page now, and the ways to people. Sends only if `test` is set, then each way once; a repeat sends again. Never throws for what a channel says. */
+    /**
+     * Whether the way to each of these people would take a page now, and each channel that needs no address for that. Sends only
+     * if `test` is set, then each way once; a repeat sends again. Never throws for what a channel says.
+     */
     async examineChannels({ people: ids, test }: ChannelQuestion): Promise<ChannelAnswer> {
-      const [checked, reached] = await Promise.all([
-        Promise.all(channels.map(async (channel) => ({ name: channel.name, ...(await tried(async () => (await channel.check?.()) ?? 'only a test page shows it')) }))),
-        Promise.all(ids.map(async (id) => ({ id, ways: await waysOf(id, test) }))),
-      ]);
-      return { channels: checked, people: reached };
+      const looks = new Map<string, { name: string; address?: string; looked: Promise<LookedAt> }>();
+      const lookAt = (channel: Channel, address: string): Promise<LookedAt> => {
+        const key = channel.oneCheck ? channel.name : `${channel.name} ${address}`;
+        const look = looks.get(key) ?? { name: channel.name, ...(!channel.oneCheck && { address }), looked: tried(() => channel.check(address)) };
+        looks.set(key, look);
+        return look.looked;
+      };
+      for (const channel of channels) if (channel.oneCheck) void lookAt(channel, '');
+      const reached = await Promise.all(ids.map(async (id) => ({ id, ways: await waysOf(id, test, lookAt) })));
+      return { channels: await Promise.all([...looks.values()].map(async ({ looked, ...what }) => ({ ...what, ...(await looked) }))), people: reached };
     },
   };
 
-  async function waysOf(id: string, test: string | undefined): Promise<Way[]> {
+  async function waysOf(id: string, test: string | undefined, lookAt: (channel: Channel, address: string) => Promise<LookedAt>): Promise<Way[]> {
     const person = Object.hasOwn(people, id) ? people[id] : undefined;
     return Promise.all(
-      waysTo(person, channels).map(async ({ name, channel, address }): Promise<Way> => {
-        const way: Way = { channel: name, address };
+      waysTo(person, channels).map(async ({ name, channel, address, afterMs }): Promise<Way> => {
+        const way: Way = { channel: name, address, ...(afterMs > 0 && { afterMs }), looked: await lookAt(channel, address) };
         if (test === undefined) return way;
-        const { works, says } = await tried(async () => (await channel.send(testPage({ id, ...(person?.name && { name: person.name }), address }, `doctor/${test}/${id}/${name}`), AbortSignal.timeout(20_000))).answer);
-        return { ...way, test: { accepted: works, says } };
+        const message = testPage({ id, ...(person?.name && { name: person.name }), address }, `doctor/${test}/${id}/${name}`);
+        return { ...way, test: await tried(async () => ({ state: 'works', says: (await channel.send(message, AbortSignal.timeout(20_000))).answer })) };
       }),
     );
   }
@@ -63,10 +73,16 @@ function testPage(person: { id: string; name?: string; address: string }, key: s
   };
 }
 
-async function tried(act: () => Promise<string>): Promise<{ works: boolean; says: string }> {
+async function tried(act: () => Promise<LookedAt>): Promise<LookedAt> {
   try {
-    return { works: true, says: oneLine(await act(), 300) };
+    const { state, says } = await act();
+    return { state, says: oneLine(says, 300) };
   } catch (error) {
-    return { works: false, says: oneLine(error instanceof Error ? error.message : String(error), 300) };
+    return { state: failureOf(error), says: oneLine(error instanceof Error ? error.message : String(error), 300) };
   }
+}
+
+function failureOf(error: unknown): LookedAt['state'] {
+  if (error instanceof NextChannel) return 'refused';
+  return error instanceof MayHaveArrived ? 'silent' : 'away';
 }

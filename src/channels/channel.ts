@@ -83,6 +83,12 @@ export interface Receipt {
   reference?: string;
 }
 
+/** What a look at the other side has shown, in its words: that it would take a page of ours, or only that it is there. */
+export interface Looked {
+  state: 'works' | 'is there';
+  says: string;
+}
+
 /** A place where people hear about an incident. */
 export interface Channel {
   readonly name: string;
@@ -102,8 +108,13 @@ export interface Channel {
    * come back, and any other Error when it was not accepted and a retry may help. A retry carries the same `message.key`. Gives up when `signal` aborts.
    */
   send(message: Message, signal?: AbortSignal): Promise<Receipt>;
-  /** Resolves with the other side's words if it would take a message now, without sending one; throws why it would not. Absent where only a message shows it. */
-  check?(): Promise<string>;
+  /** True where `check` says the same for every address. */
+  readonly oneCheck?: boolean;
+  /**
+   * Looks whether the other side would take a message for `address` now, as far as that can be seen while nobody is told
+   * anything. Throws why it would not, sorted as with `send`.
+   */
+  check(address: string): Promise<Looked>;
   /** Ends idle connections; sends in flight finish first. */
   close(): Promise<void>;
 }

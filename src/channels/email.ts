@@ -77,15 +77,16 @@ export function emailChannel(options: { server: MailServer; from: string; timeou
         });
         return { acceptedAt: now(), answer: oneLine(info.response) };
       } catch (error) {
-        throw classified(error as MailError, address);
+        throw classified(error as MailError, `mail to ${address}`);
       }
     },
+    oneCheck: true,
     async check() {
       // Connects, greets, and logs in where the config has a user.
       await transport.verify().catch((error: unknown) => {
-        throw new Error(`${server.host}:${server.port}: ${oneLine((error as Error).message)}`, { cause: error });
+        throw classified(error as MailError, `${server.host}:${server.port}`);
       });
-      return `${server.host}:${server.port} takes mail`;
+      return { state: 'works', says: `${server.host}:${server.port} takes us${server.user === undefined ? '' : ` as ${server.user}`}` };
     },
     async close() {
       transport.close();
@@ -107,8 +108,8 @@ function envelopeAddress(from: string): string {
 }
 
 /** Says whose fault it is and whether the message can have arrived. The server's words are kept; ours hold no secret. */
-function classified(error: MailError, address: string): Error {
-  const words = `mail to ${address}: ${oneLine(error.message)}`;
+function classified(error: MailError, what: string): Error {
+  const words = `${what}: ${oneLine(error.message)}`;
   // 421 and 4xx: the server is busy or puts us off, grey-listing included. The message was not taken.
   if (error.responseCode !== undefined && error.responseCode >= 400 && error.responseCode < 500 && error.code !== 'EAUTH') {
     return new Error(words, { cause: error });

@@ -1,6 +1,7 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import { MayHaveArrived, NextChannel, TryLater } from './channel.js';
+import { connectionTo } from './connection-to.js';
 import { oneLine } from './outsider-text.js';
 
 /** A request to another side's API. */
@@ -12,10 +13,18 @@ export interface OutgoingRequest {
   signal?: AbortSignal | undefined;
 }
 
-/** What came back with a status of 200 to 299. */
+/** What came back. */
 export interface Answer {
   status: number;
   text: string;
+}
+
+/** An answer to a look: of any status but one that says that the other side is in trouble. */
+export interface SeenAnswer extends Answer {
+  /** By name in small letters. */
+  headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** The text as an object of JSON; undefined if it is none. */
+  json: Record<string, unknown> | undefined;
 }
 
 /** One other side, with connections of its own. */
@@ -27,6 +36,10 @@ export interface OutgoingHttp {
   post(what: OutgoingRequest): Promise<Answer>;
   /** Like `post`, for a side that answers in JSON: a 2xx with anything else comes from something in between. */
   postForJson(what: OutgoingRequest): Promise<Record<string, unknown>>;
+  /** A GET, or a POST where there is a body, that changes nothing. Resolves also with a refusal; throws 429, 5xx and silence as `post` does. */
+  look(what: { url: string; headers?: Record<string, string>; body?: OutgoingRequest['body'] }): Promise<SeenAnswer>;
+  /** Resolves with `host:port` once a connection there stands, by TLS with a good certificate where the URL is https. Nothing is sent. */
+  connect(url: string): Promise<string>;
   /** What came back, fit for an error: short, in one line, without secrets. */
   quoted(text: string): string;
   /** Ends idle connections; requests in flight finish first. */
@@ -52,24 +65,28 @@ export function outgoingHttp({ name, secrets = [], timeoutMs = timeoutOfAll }: {
   const without = (text: string): string => hidden.reduce((rest, secret) => rest.replaceAll(secret, '[secret]'), text);
   const quoted = (text: string): string => oneLine(without(text), 200);
 
-  async function post({ url, headers = {}, body, signal }: OutgoingRequest): Promise<Answer> {
+  async function exchange({ url, headers = {}, body, signal }: Omit<OutgoingRequest, 'body'> & Partial<Pick<OutgoingRequest, 'body'>>): Promise<Omit<SeenAnswer, 'json'>> {
     const form = body instanceof URLSearchParams;
     const outOfTime = AbortSignal.timeout(timeoutMs);
-    let answer: Answer & { retryAfter: string | string[] | undefined };
+    const type = body === undefined ? {} : { 'content-type': form ? 'application/x-www-form-urlencoded' : 'application/json' };
     try {
       const response = await request(url, {
         dispatcher: agent,
-        method: 'POST',
-        headers: { 'user-agent': 'authos-responder', 'content-type': form ? 'application/x-www-form-urlencoded' : 'application/json', ...headers },
-        body: form ? body.toString() : JSON.stringify(body),
+        method: body === undefined ? 'GET' : 'POST',
+        headers: { 'user-agent': 'authos-responder', ...type, ...headers },
+        body: body === undefined ? null : form ? body.toString() : JSON.stringify(body),
         signal: signal ? AbortSignal.any([signal, outOfTime]) : outOfTime,
       });
-      answer = { status: response.statusCode, retryAfter: response.headers['retry-after'], text: await shortText(response.body) };
+      return { status: response.statusCode, headers: response.headers, text: await shortText(response.body) };
     } catch (error) {
       throw withoutAnswer(error, outOfTime.aborted);
     }
-    if (answer.status >= 200 && answer.status < 300) return answer;
-    throw refused(answer);
+  }
+
+  async function post(what: OutgoingRequest): Promise<Answer> {
+    const { status, text, headers } = await exchange(what);
+    if (status >= 200 && status < 300) return { status, text };
+    throw refused({ status, text, headers });
   }
 
   function withoutAnswer(error: unknown, tookTooLong: boolean): Error {
@@ -79,10 +96,10 @@ export function outgoingHttp({ name, secrets = [], timeoutMs = timeoutOfAll }: {
     return new MayHaveArrived(tookTooLong ? `${name} gave no answer within ${timeoutMs / 1_000} s` : `${name} gave no answer: ${quoted(message)}`);
   }
 
-  function refused({ status, retryAfter, text }: { status: number; retryAfter: string | string[] | undefined; text: string }): Error {
+  function refused({ status, headers, text }: Omit<SeenAnswer, 'json'>): Error {
     const words = `${name} answered ${status}${text ? `: ${quoted(text)}` : ''}`;
     if (status === 429 || status === 503) {
-      const wait = retryAfterMs(String(retryAfter ?? ''), Date.now());
+      const wait = retryAfterMs(String(headers['retry-after'] ?? ''), Date.now());
       return wait === undefined ? new Error(words) : new TryLater(`${words} (again in ${Math.ceil(wait / 1_000)} s)`, wait);
     }
     if (status === 408 || status === 425) return new Error(words);
@@ -97,6 +114,18 @@ export function outgoingHttp({ name, secrets = [], timeoutMs = timeoutOfAll }: {
       const value = parsed(text);
       if (value === undefined) throw new MayHaveArrived(`${name} answered ${status}, but not in JSON: ${quoted(text)}`);
       return value;
+    },
+    async look(what) {
+      const seen = await exchange(what);
+      if (seen.status === 408 || seen.status === 425 || seen.status === 429 || seen.status >= 500) throw refused(seen);
+      return { ...seen, json: parsed(seen.text) };
+    },
+    async connect(url) {
+      try {
+        return await connectionTo(url, timeoutMs / 2);
+      } catch (error) {
+        throw new Error(`${name} can't be reached: ${quoted((error as Error).message)}`);
+      }
     },
     async close() {
       // A request that never ends must not keep the process: by then its own time is over.

@@ -29,6 +29,13 @@ export function pagerDutyChannel(options: { routingKeys: Record<string, string>;
       }
       return { acceptedAt: now(), answer: 'success' };
     },
+    // "Resolve events referencing resolved or nonexistent incidents will be discarded." There is no other event that pages nobody.
+    async check(address) {
+      const routingKey = configured(routingKeys, address, 'PagerDuty service');
+      const { status, json, text } = await http.look({ url: `${api}/v2/enqueue`, body: { routing_key: routingKey, event_action: 'resolve', dedup_key: 'responder-doctor' } });
+      if (status !== 202 || json?.status !== 'success') throw new NextChannel(`PagerDuty answered ${status}: ${http.quoted(text)}`);
+      return { state: 'is there', says: 'takes events by this key; whether its service pages anybody only a test page shows' };
+    },
     close: () => http.close(),
   };
 }

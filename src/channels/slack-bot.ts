@@ -28,6 +28,15 @@ export function slackBotChannel(options: { token: string; api: string; buttons: 
       const { channel, ts } = answer;
       return { acceptedAt: now(), answer: `ok ${String(ts)}`, ...(typeof channel === 'string' && typeof ts === 'string' && { reference: `${channel}/${ts}` }) };
     },
+    oneCheck: true,
+    async check() {
+      const { status, json, text, headers } = await http.look({ url: `${api}/auth.test`, headers: { authorization: `Bearer ${token}` }, body: {} });
+      if (status !== 200 || json === undefined) throw new NextChannel(`Slack answered ${status}: ${http.quoted(text)}`);
+      if (json['ok'] !== true) throw refusal(oneLine(http.quoted(String(json['error'] ?? 'without saying why'))));
+      const scopes = headers['x-oauth-scopes'];
+      if (typeof scopes === 'string' && !scopes.split(/,\s*/).includes('chat:write')) throw new NextChannel(`Slack knows the bot, which lacks the scope chat:write: it has ${oneLine(scopes, 100) || 'none'}`);
+      return { state: 'works', says: `knows the bot as ${oneLine(String(json['user']), 60)} of ${oneLine(String(json['team']), 60)}` };
+    },
     close: () => http.close(),
   };
 }

@@ -23,6 +23,11 @@ export function slackWebhookChannel(options: { urls: Record<string, string>; tim
       if (text.trim() !== 'ok') throw new MayHaveArrived(`Slack answered ${status}, but not "ok": ${http.quoted(text)}`);
       return { acceptedAt: now(), answer: 'ok' };
     },
+    // Its documentation has no request that posts nothing.
+    async check(address) {
+      const place = await http.connect(configured(urls, address, 'Slack webhook'));
+      return { state: 'is there', says: `${place} answers; whether the webhook is alive only a test page shows` };
+    },
     close: () => http.close(),
   };
 }

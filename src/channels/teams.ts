@@ -22,6 +22,11 @@ export function teamsChannel(options: { urls: Record<string, string>; timeoutMs?
       if (text.trimStart().startsWith('<')) throw new MayHaveArrived(`Teams answered ${status} with a page: ${http.quoted(text)}`);
       return { acceptedAt: now(), answer: String(status) };
     },
+    // Every request that a workflow takes starts it.
+    async check(address) {
+      const place = await http.connect(configured(urls, address, 'Teams workflow'));
+      return { state: 'is there', says: `${place} answers; whether the workflow runs only a test page shows` };
+    },
     close: () => http.close(),
   };
 }

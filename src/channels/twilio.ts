@@ -1,3 +1,4 @@
+import { NextChannel } from './channel.js';
 import type { Channel, Message } from './channel.js';
 import { escapeHtml, oneLine } from './outsider-text.js';
 import { outgoingHttp } from './outgoing-http.js';
@@ -25,6 +26,7 @@ export function twilioSmsChannel(options: TwilioAccount): Channel {
     name: 'sms',
     addressOf: ({ sms }) => sms,
     resource: 'Messages',
+    capability: 'sms',
     fields: ({ lead, links }) => ({ Body: bodyOf([oneLine(lead, 300), ...links.flatMap(({ action, url }) => (action === 'acknowledge' ? [url] : []))]) }),
   });
 }
@@ -35,6 +37,7 @@ export function twilioVoiceChannel(options: TwilioAccount): Channel {
     name: 'phone',
     addressOf: ({ phone }) => phone,
     resource: 'Calls',
+    capability: 'voice',
     fields: ({ lead }) => {
       const say = `<Say>${escapeHtml(oneLine(lead, 400))}</Say>`;
       return { Twiml: `<Response>${say}<Pause length="1"/>${say}</Response>` };
@@ -49,10 +52,12 @@ function bodyOf(lines: string[]): string {
 
 interface Kind extends Pick<Channel, 'name' | 'addressOf'> {
   resource: 'Messages' | 'Calls';
+  /** What the number that it comes from must be able to do, in Twilio's word. */
+  capability: 'sms' | 'voice';
   fields(message: Message): Record<string, string>;
 }
 
-function twilioChannel({ account, authToken, from, api, receipts, timeoutMs, now = Date.now }: TwilioAccount, { name, addressOf, resource, fields }: Kind): Channel {
+function twilioChannel({ account, authToken, from, api, receipts, timeoutMs, now = Date.now }: TwilioAccount, { name, addressOf, resource, capability, fields }: Kind): Channel {
   const http = outgoingHttp({ name: 'Twilio', secrets: [authToken], timeoutMs });
   const authorization = `Basic ${Buffer.from(`${account}:${authToken}`).toString('base64')}`;
   return {
@@ -64,6 +69,23 @@ function twilioChannel({ account, authToken, from, api, receipts, timeoutMs, now
       if (receipts !== undefined) body.set('StatusCallback', `${receipts}?${new URLSearchParams((message.keys ?? [message.key]).map((key): [string, string] => ['key', key])).toString()}`);
       const { sid, status } = await http.postForJson({ url: `${api}/2010-04-01/Accounts/${account}/${resource}.json`, headers: { authorization }, body, signal });
       return { acceptedAt: now(), answer: oneLine(`${String(status)} ${String(sid)}`), reference: String(sid) };
+    },
+    oneCheck: true,
+    async check() {
+      const seen = async (path: string): Promise<Record<string, unknown>> => {
+        const { status, json, text } = await http.look({ url: `${api}/2010-04-01/Accounts/${account}${path}`, headers: { authorization } });
+        if (status !== 200 || json === undefined) throw new NextChannel(`Twilio answered ${status}: ${http.quoted(text)}`);
+        return json;
+      };
+      const { status, type } = await seen('.json');
+      if (status !== 'active') throw new NextChannel(`the account at Twilio is ${oneLine(String(status), 40)}`);
+      const trial = type === 'Trial' ? '; a trial account reaches only numbers that are verified there' : '';
+      const { incoming_phone_numbers: numbers } = await seen(`/IncomingPhoneNumbers.json?${new URLSearchParams({ PhoneNumber: from }).toString()}`);
+      const number = Array.isArray(numbers) ? (numbers as { phone_number?: unknown; capabilities?: Record<string, unknown> }[]).find(({ phone_number }) => phone_number === from) : undefined;
+      // A call may also come from a number that was only verified.
+      if (!number) return { state: 'is there', says: `the account is active, but ${from} is no number of it: whether it may send from there only a test page shows${trial}` };
+      if (number.capabilities?.[capability] === false) throw new NextChannel(`${from} can't be used for ${capability} at Twilio`);
+      return { state: 'works', says: `the account is active, and ${from} is its number${trial}` };
     },
     close: () => http.close(),
   };

@@ -35,6 +35,11 @@ export function webhookChannel(options: { receivers: Record<string, WebhookRecei
       const { status } = await http.post({ url: receiver.url, headers, body, signal });
       return { acceptedAt: now(), answer: String(status) };
     },
+    // The specification has no request that means nothing.
+    async check(address) {
+      const place = await http.connect(configured(receivers, address, 'webhook').url);
+      return { state: 'is there', says: `${place} answers; whether it takes our signature only a test page shows` };
+    },
     close: () => http.close(),
   };
 }

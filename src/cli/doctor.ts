@@ -40,8 +40,17 @@ function doctorText({ at, until, green, checks, runbooks, roster, people }: Exam
     ink.bold(`Who holds which role until ${localTime(until, at)}`),
     table(['role', 'until', 'people'], roster.flatMap(({ role, held }) => held.map((span, index) => [index === 0 ? role : '', span.until >= until ? '' : localTime(span.until, at), holdersCell(span, ink)])), ink),
     ink.bold('How they are reached'),
-    table(['person', 'ways, in the order in which they are tried'], people.map(({ id, ways }) => [oneLine(id), ways.map(({ channel, address }) => `${channel} to ${oneLine(address)}`).join(', ') || ink.red('not known')]), ink),
+    table(['person', 'ways, in the order in which they are tried', 'state', 'what it says'], people.flatMap((person) => wayRows(person, ink)), ink),
   ].join('\n\n');
+}
+
+function wayRows({ id, ways }: Examination['people'][number], ink: Ink): string[][] {
+  if (ways.length === 0) return [[oneLine(id), ink.red('not known'), '', '']];
+  return ways.map(({ channel, address, afterMs, looked, test }, index) => {
+    const { state, says } = test ?? looked;
+    const shown = state === 'works' ? ink.green(state) : state === 'is there' ? ink.yellow(state) : ink.red(state);
+    return [index === 0 ? oneLine(id) : '', `${channel} to ${oneLine(address)}${afterMs ? `, after ${duration(afterMs)}` : ''}`, test ? `${shown} (test page)` : shown, oneLine(says)];
+  });
 }
 
 function row({ area, subject, state, says, remedy, steps = [] }: Check, ink: Ink): string[] {

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import type { Client } from '@temporalio/client';
-import type { ChannelAnswer } from '../activities/doctor-channels.js';
 import type { PlainRunbook } from '../catalogue/plain.js';
 import type { Config } from '../config.js';
 import type { Check, Examination, HostLook } from '../domain/doctor.js';
@@ -9,6 +8,7 @@ import { rightsOf, type RightName } from '../domain/rights.js';
 import { within } from '../http/temporal-calls.js';
 import type { doctor as doctorWorkflow, Answered, DoctorAnswers } from '../workflows/doctor.js';
 import { queues } from '../workflows/names.js';
+import { examineChannels } from './channels.js';
 import { examinePeople } from './people.js';
 import { examineSettings } from './settings.js';
 import { examineTemporal } from './temporal.js';
@@ -54,7 +54,7 @@ export function doctorOf({ client, config, runbooks, modes, now = Date.now }: Do
         ...examineSettings(config, await modes().catch(() => undefined)),
         ...examineTokens(config, at, until),
         ...temporal.checks,
-        ...('silent' in answers ? [{ area: 'workers', subject: 'doctor', state: 'finding', says: `channels and hosts could not be looked at: ${answers.silent}`, remedy: 'start worker incidents' } satisfies Check] : [...ofChannels(answers.answer), ...answers.answer.hosts.flatMap(({ host, answered }) => ofHost(host, answered))]),
+        ...('silent' in answers ? [{ area: 'workers', subject: 'doctor', state: 'finding', says: `channels and hosts could not be looked at: ${answers.silent}`, remedy: 'start worker incidents' } satisfies Check] : [...examineChannels(answers.answer.channels), ...answers.answer.hosts.flatMap(({ host, answered }) => ofHost(host, answered))]),
       ];
       const ways = 'answer' in answers && 'answer' in answers.answer.channels ? answers.answer.channels.answer.people : [];
       return {
@@ -93,19 +93,6 @@ export function doctorOf({ client, config, runbooks, modes, now = Date.now }: Do
     if (state !== 'ok' && needing.length === 0) return [];
     return [{ area: 'hosts', subject: `${host}: ${right}`, state, says, ...(remedy && { remedy }), ...(state !== 'ok' && { steps: needing.map(({ name }) => name) }) }];
   }
-}
-
-function ofChannels({ channels }: DoctorAnswers): Check[] {
-  if ('silent' in channels) return [{ area: 'channels', subject: queues.pages, state: 'finding', says: channels.silent, remedy: 'start worker incidents' }];
-  const { channels: each, people } = channels.answer;
-  return [
-    ...each.map(({ name, works, says }): Check => ({ area: 'channels', subject: name, state: works ? 'ok' : 'finding', says, ...(!works && { remedy: `channels.${name} of the config, and what is behind it` }) })),
-    ...people.flatMap((person) => (person.ways.length === 0 ? [unreached(person)] : person.ways.flatMap(({ channel, address, test }): Check[] => (test ? [{ area: 'channels', subject: `${person.id} by ${channel}`, state: test.accepted ? 'ok' : 'finding', says: `test page to ${address}: ${test.says}` }] : [])))),
-  ];
-}
-
-function unreached({ id }: ChannelAnswer['people'][number]): Check {
-  return { area: 'channels', subject: id, state: 'finding', says: 'no channel of the pages worker reaches them', remedy: `people.${id} of the config, and the worker's own copy of it` };
 }
 
 /** A step that may run by the config, with what its commands need. */

@@ -39,12 +39,24 @@ export interface Holding {
   standsIn: boolean;
 }
 
+/**
+ * What a channel shows without telling anybody: it works; its other side is there, and more only a test page shows; or by how
+ * it failed, which is also what a page would meet: refused, away (not reached, or it asks for another time), silent.
+ */
+export interface LookedAt {
+  state: 'works' | 'is there' | 'refused' | 'away' | 'silent';
+  says: string;
+}
+
 /** How somebody would be told: `email to alice@example.com`, in the order in which it is tried. */
 export interface Way {
   channel: string;
   address: string;
+  /** Only for pages that nobody has acknowledged for so long, ms. */
+  afterMs?: number;
+  looked: LookedAt;
   /** What became of the test page, if one was sent. */
-  test?: { accepted: boolean; says: string };
+  test?: LookedAt;
 }
 
 /** Everything that the doctor found. Times in ms since the epoch. */

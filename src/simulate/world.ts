@@ -99,6 +99,7 @@ function pagingWithout(config: Config, sent: Sent[]) {
     name: channel.name,
     ...(channel.shared !== undefined && { shared: channel.shared }),
     addressOf: (contact) => channel.addressOf(contact),
+    check: async () => ({ state: 'is there', says: 'simulated' }),
     async send(message) {
       sent.push({ at: now(), channel: channel.name, message });
       return { acceptedAt: now(), answer: 'simulated' };

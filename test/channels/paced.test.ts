@@ -22,6 +22,7 @@ function lane(pace: Pace | undefined, fails: (number: number) => Error | undefin
       if (error) throw error;
       return { acceptedAt: Date.now(), answer: 'ok' };
     },
+    check: async () => ({ state: 'works', says: '' }),
     close: async () => undefined,
   };
   const channel = paced(inner, { paceOf: () => pace });

@@ -1,4 +1,4 @@
-import type { Channel } from '../../src/channels/channel.js';
+import type { Channel, Looked } from '../../src/channels/channel.js';
 import { opsgenieChannel } from '../../src/channels/opsgenie.js';
 import { pagerDutyChannel } from '../../src/channels/pagerduty.js';
 import { slackBotChannel } from '../../src/channels/slack-bot.js';
@@ -20,6 +20,8 @@ export interface Vendor {
   wrongToken: Reply;
   /** True where a page of HTML under a 200 is not the other side's word. */
   noticesHtml: boolean;
+  /** How it answers a look that tells nobody anything, by its documentation; absent where only a connection can be tried. */
+  look?: { answer: (request: Received) => Reply; sees: Looked; refuses: readonly Reply[] };
   /** Where the other side finds what stays the same in a repeat; undefined where it takes no such key. */
   keyIn?: (request: Received) => unknown;
 }
@@ -63,6 +65,11 @@ export const vendors: Vendor[] = [
     ok: { status: 202, headers: json, body: '{"status":"success","message":"Event processed","dedup_key":"srv01/HTTP"}' },
     wrongToken: { status: 400, headers: json, body: '{"status":"invalid event","message":"Event object is invalid","errors":["Length of \'routing_key\' is incorrect (should be 32 characters)"]}' },
     noticesHtml: true,
+    look: {
+      answer: ({ body }) => (JSON.parse(body) as { event_action: string }).event_action === 'resolve' ? { status: 202, headers: json, body: '{"status":"success","message":"Event processed","dedup_key":"responder-doctor"}' } : { status: 500 },
+      sees: { state: 'is there', says: 'takes events by this key; whether its service pages anybody only a test page shows' },
+      refuses: [{ status: 400, headers: json, body: '{"status":"invalid event","message":"Event object is invalid","errors":["Length of \'routing_key\' is incorrect (should be 32 characters)"]}' }],
+    },
     keyIn: ({ body }) => (JSON.parse(body) as { dedup_key: string }).dedup_key,
   },
   {
@@ -75,6 +82,16 @@ export const vendors: Vendor[] = [
     ok: { status: 202, headers: json, body: '{"result":"Request will be processed","took":0.302,"requestId":"43a29c5c-3dbf-4fa4-9c26-f4f71023e120"}' },
     wrongToken: { status: 401, headers: json, body: '{"message":"Could not authenticate","took":0.001,"requestId":"43a29c5c-3dbf-4fa4-9c26-f4f71023e120"}' },
     noticesHtml: true,
+    look: {
+      answer: ({ method, path }) => method === 'GET' && path === '/v2/users/alice%40example.com' ? { status: 200, headers: json, body: '{"data":{"blocked":false,"verified":true,"username":"alice@example.com"},"took":0.1,"requestId":"d7cda2f9"}' } : { status: 500 },
+      sees: { state: 'works', says: 'takes the key and knows user alice@example.com' },
+      refuses: [
+        { status: 401, headers: json, body: '{"message":"Could not authenticate","took":0.001,"requestId":"43a29c5c"}' },
+        { status: 402, headers: json, body: '{"message":"Your plan does not allow this","took":0.001,"requestId":"43a29c5c"}' },
+        { status: 404, headers: json, body: '{"message":"No user exists with username [alice@example.com]","took":0.001,"requestId":"43a29c5c"}' },
+        { status: 200, headers: json, body: '{"data":{"blocked":true,"username":"alice@example.com"},"took":0.1,"requestId":"d7cda2f9"}' },
+      ],
+    },
     keyIn: ({ body }) => (JSON.parse(body) as { alias: string }).alias,
   },
   {
@@ -87,6 +104,15 @@ export const vendors: Vendor[] = [
     ok: { status: 200, headers: json, body: '{"ok":true,"channel":"D024BE91L","ts":"1503435956.000247","message":{"text":"…"}}' },
     wrongToken: { status: 200, headers: json, body: '{"ok":false,"error":"invalid_auth"}' },
     noticesHtml: true,
+    look: {
+      answer: ({ path }) => path === '/api/auth.test' ? { status: 200, headers: { ...json, 'x-oauth-scopes': 'chat:write,users:read' }, body: '{"ok":true,"url":"https://ops.slack.com/","team":"Operations","user":"responder","team_id":"T0G9PQBBK","user_id":"W23456789","bot_id":"BZYBOTHED"}' } : { status: 500 },
+      sees: { state: 'works', says: 'knows the bot as responder of Operations' },
+      refuses: [
+        { status: 200, headers: json, body: '{"ok":false,"error":"token_revoked"}' },
+        { status: 200, headers: { ...json, 'x-oauth-scopes': 'users:read' }, body: '{"ok":true,"team":"Operations","user":"responder"}' },
+        { status: 200, headers: { 'content-type': 'text/html' }, body: '<html>Sign in</html>' },
+      ],
+    },
   },
   ...([['Twilio SMS', twilioSmsChannel], ['Twilio voice', twilioVoiceChannel]] as const).map(([name, channel]): Vendor => ({
     name,
@@ -96,6 +122,15 @@ export const vendors: Vendor[] = [
     ok: { status: 201, headers: json, body: '{"sid":"SM00000000000000000000000000000000","status":"queued","error_code":null}' },
     wrongToken: { status: 401, headers: json, body: '{"code":20003,"message":"Authenticate","more_info":"https://www.twilio.com/docs/errors/20003","status":401}' },
     noticesHtml: true,
+    look: {
+      answer: ({ path }) => ({ status: 200, headers: json, body: path.includes('/IncomingPhoneNumbers.json?PhoneNumber=%2B4930000001') ? '{"incoming_phone_numbers":[{"phone_number":"+4930000001","capabilities":{"voice":true,"sms":true,"mms":false}}]}' : `{"sid":"AC${'0'.repeat(32)}","status":"active","type":"Full"}` }),
+      sees: { state: 'works', says: 'the account is active, and +4930000001 is its number' },
+      refuses: [
+        { status: 401, headers: json, body: '{"code":20003,"message":"Authenticate","more_info":"https://www.twilio.com/docs/errors/20003","status":401}' },
+        { status: 200, headers: json, body: '{"status":"suspended","type":"Full"}' },
+        { status: 200, headers: json, body: '{"status":"active","type":"Full","incoming_phone_numbers":[{"phone_number":"+4930000001","capabilities":{"voice":false,"sms":false}}]}' },
+      ],
+    },
   })),
   {
     name: 'Slack webhook',

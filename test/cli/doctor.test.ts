@@ -19,7 +19,7 @@ const green: Examination = {
   ],
   runbooks: [{ runbook: 'diskSpaceCritical', title: 'Disk Space Critical', severity: 'Critical', levels: [{ level: 1, roles: [{ role: 'Primary', afterMs: 0 }, { role: 'Secondary', afterMs: 300_000 }] }, { level: 2, roles: [{ role: 'CTO', afterMs: 900_000 }] }] }],
   roster: [{ role: 'Primary', held: [{ from: at, until: at + 3_600_000, people: ['alice'], standsIn: false }, { from: at + 3_600_000, until: at + 14 * 24 * 60 * 60_000, people: ['bob'], standsIn: true }] }],
-  people: [{ id: 'alice', name: 'Alice', ways: [{ channel: 'email', address: 'alice@authos.test' }] }],
+  people: [{ id: 'alice', name: 'Alice', ways: [{ channel: 'email', address: 'alice@authos.test', looked: { state: 'works', says: 'mail:25 takes us' } }, { channel: 'phone 2', address: '+4930000002', afterMs: 120_000, looked: { state: 'refused', says: 'Twilio answered 401\u001b[2J' } }] }],
 };
 const steps = Array.from({ length: 6 }, (_, index) => `bruteForceAttack: Step ${index}`);
 const red: Examination = { ...green, green: false, checks: [...green.checks, { area: 'hosts', subject: 'app-1: firewall', state: 'finding', says: 'command not found: ufw\u001b[2J', remedy: 'install it', steps }] };
@@ -32,7 +32,8 @@ describe('responder doctor', () => {
     expect(stdout).toContain('All in order: 1 checks, 1 notes.');
     expect(stdout).toMatch(/diskSpaceCritical +Critical +1 +Primary at once, Secondary after 5 min/);
     expect(stdout).toMatch(/Primary .* alice\n.* bob \(Escalation contact, standing in\)/);
-    expect(stdout).toMatch(/alice +email to alice@authos\.test/);
+    expect(stdout).toMatch(/alice +email to alice@authos\.test +works +mail:25 takes us\n +phone 2 to \+4930000002, after 2 min +refused +Twilio answered 401/);
+    expect(stdout).not.toContain('\u001b[2J');
     expect(stdout).not.toContain('default answers');
     expect(server.seen.at(-1)?.body).toEqual({ sendTest: false });
   });

@@ -124,11 +124,11 @@ describe('the doctor', () => {
 
   it('tells by which channel each person is reached, and sends each way a test page only if asked', async () => {
     const found = await examined();
-    expect(found.people.find(({ id }) => id === 'alice')?.ways).toEqual([{ channel: 'email', address: 'alice@authos.test' }, { channel: 'email 2', address: 'alice@elsewhere.test' }]);
+    expect(found.people.find(({ id }) => id === 'alice')?.ways).toEqual([{ channel: 'email', address: 'alice@authos.test', looked: { state: 'works', says: `127.0.0.1:${mailbox.port} takes us` } }, { channel: 'email 2', address: 'alice@elsewhere.test', looked: { state: 'works', says: `127.0.0.1:${mailbox.port} takes us` } }]);
     expect(mailbox.messages).toEqual([]);
     const tested = await examined({ sendTest: true });
     expect(mailbox.messages.map(({ to, subject }) => `${to.join()}: ${subject}`).sort()).toEqual(['alice@authos.test', 'alice@elsewhere.test', 'bob@authos.test', 'bob@elsewhere.test'].map((to) => `${to}: Test page: nothing is wrong`));
-    expect(tested.people.flatMap(({ ways }) => ways.map(({ test }) => test?.accepted))).toEqual([true, true, true, true]);
+    expect(tested.people.flatMap(({ ways }) => ways.map(({ test }) => test?.state))).toEqual(['works', 'works', 'works', 'works']);
   });
 
   it('finds a mail server that is away', async () => {
@@ -136,5 +136,7 @@ describe('the doctor', () => {
     const found = await examined({ sendTest: true });
     expect(findings(found)).toContainEqual(expect.stringMatching(/^email: 127\.0\.0\.1:\d+: .*ECONNREFUSED/));
     expect(findings(found)).toContainEqual(expect.stringMatching(/^bob by email 2: test page to bob@elsewhere\.test: .*ECONNREFUSED/));
+    expect(findings(found)).toContain('bob: would not be reached now: none of their ways works');
+    expect(found.checks.find(({ subject }) => subject === 'email')?.remedy).toMatch(/^not reached, or put off/);
   });
 });

@@ -10,7 +10,7 @@ describe('POST /api/doctor', () => {
     const server = await served(remembering().incidents, {}, {
       examination: async (options) => {
         asked.push(options);
-        return { at: 0, until: 1, green: false, checks: [], runbooks: [], roster: [], people: [{ id: 'alice', name: 'Alice', ways: [{ channel: 'email', address: 'alice@authos.test' }] }] };
+        return { at: 0, until: 1, green: false, checks: [], runbooks: [], roster: [], people: [{ id: 'alice', name: 'Alice', ways: [{ channel: 'email', address: 'alice@authos.test', looked: { state: 'works', says: '' } }] }] };
       },
     });
     close = server.close;

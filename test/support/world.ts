@@ -175,6 +175,7 @@ export async function openWorld({ bundles = testBundles, realTime = false, folde
     name: 'test',
     receipts,
     addressOf: () => 'somewhere',
+    check: async () => ({ state: 'works', says: '' }),
     async send(message) {
       await world.onSend(message);
       const acceptedAt = await env.currentTimeMs();
