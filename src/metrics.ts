@@ -31,10 +31,25 @@ export function createMetrics() {
   });
   const pagesToNobody = new Counter({
     name: 'responder_pages_to_nobody_total',
-    help: 'Pages that reached no person at all.',
+    help: 'Pages for which the config has nobody with an address: they are only in the log.',
     labelNames: ['kind'],
     registers,
   });
+  const unreached = new Counter({
+    name: 'responder_pages_unreached_total',
+    help: 'Tries more than a minute after the due time after which none of the people of a page was reached.',
+    labelNames: ['kind'],
+    registers,
+  });
+  const lastResort = new Counter({
+    name: 'responder_last_resort_pages_total',
+    help: 'Pages of the last resort: everybody was paged and nobody answers. By severity of the incident.',
+    labelNames: ['incident_severity'],
+    registers,
+  });
+  // Prometheus sees no increase in a series that begins at 1.
+  for (const kind of ['page', 'ask', 'notice'] as const) for (const counter of [pagesToNobody, unreached]) counter.inc({ kind }, 0);
+  for (const incident_severity of severities) lastResort.inc({ incident_severity }, 0);
   const pages: PageMetrics = {
     accepted({ kind, channel, delayMs, repeat }) {
       pagesSent.inc({ kind, channel, outcome: 'accepted' });
@@ -43,6 +58,8 @@ export function createMetrics() {
     },
     failed: ({ kind, channel, failure }) => pagesSent.inc({ kind, channel, outcome: failure }),
     nobody: (page) => pagesToNobody.inc(page),
+    unreached: (page) => unreached.inc(page),
+    lastResort: ({ severity }) => lastResort.inc({ incident_severity: severity }),
   };
 
   // From a minute to a day: people's time, not machines'.
@@ -133,6 +150,7 @@ function canaryMetrics(registers: Registry[]): CanaryMetrics {
   return {
     expected(everyMs) {
       interval.set(everyMs / 1_000);
+      for (const outcome of ['delivered', 'page failed', 'ping failed'] as const) canaries.inc({ outcome }, 0);
       deliveredAt.setToCurrentTime();
     },
     ended(outcome) {

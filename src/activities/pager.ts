@@ -4,6 +4,7 @@ import { TooMany } from '../channels/paced.js';
 import { oneLine } from '../channels/outsider-text.js';
 import { pageText } from '../channels/page-text.js';
 import type { Delivery, Later, PageRequest, PageResult } from '../domain/page.js';
+import type { Severity } from '../domain/severity.js';
 import { standardTimes } from '../domain/times.js';
 import { answersTo, linksFor } from './page-links.js';
 import type { LinkMaking } from './page-links.js';
@@ -19,8 +20,12 @@ export interface PageMetrics {
   /** `delayMs`: from the due time to the other side's acceptance. */
   accepted(page: { kind: PageRequest['kind']; channel: string; delayMs: number; repeat: boolean }): void;
   failed(page: { kind: PageRequest['kind']; channel: string; failure: 'retryable' | 'next channel' | 'may have arrived' | 'too many' }): void;
-  /** A request that reached no person at all. */
+  /** A request for which the config has nobody with an address. */
   nobody(page: { kind: PageRequest['kind'] }): void;
+  /** A try more than a minute after the due time, after which none of the request's people has been reached. */
+  unreached(page: { kind: PageRequest['kind'] }): void;
+  /** A page of the last resort: everybody was paged and nobody answers. Once for all its tries. */
+  lastResort(page: { severity: Severity }): void;
 }
 
 /** What the pages worker gives to its activities. */
@@ -81,6 +86,8 @@ export interface PageAttempt {
 }
 
 const rememberEveryMs = 1_000;
+/** By then every contact has had its turn. */
+const countsAsUnreachedAfterMs = 60_000;
 
 /**
  * Tells people, whoever asks for it. `attempt` sends to each person of a request who has no delivery in `memory` yet, all at the
@@ -96,6 +103,7 @@ export function pager(parts: PageParts) {
 
   async function attempt(request: PageRequest, memory: Memory, given: PageAttempt): Promise<PageResult & { inWords: string[] }> {
     const { forgotten, remember } = given;
+    if (isFirstOfLastResort(request, memory, forgotten)) metrics?.lastResort({ severity: request.incident.severity });
     const { recipients: all, problems } = await recipientsOf(request, { holders: parts.holders, reachable }).catch((error: unknown) => {
       // So that the next attempt knows that this one sent nothing.
       remember();
@@ -136,6 +144,7 @@ export function pager(parts: PageParts) {
     // From the memory, not from the recipients: whoever was reached before a change of the config was reached.
     const deliveries = Object.values(memory.copies).flatMap(({ delivery }) => (delivery === undefined ? [] : [delivery]));
     const missing = recipients.filter(({ key }) => memory.copies[key]?.delivery === undefined);
+    if (missing.length > 0 && deliveries.length === 0 && given.serverNow() - dueAtOf(request) > countsAsUnreachedAfterMs) metrics?.unreached({ kind: request.kind });
     const noOther = request.kind === 'page' && request.waited?.past !== undefined && recipients.length === 0 && asleep.length === 0;
     return {
       deliveries,
@@ -151,7 +160,7 @@ export function pager(parts: PageParts) {
     { recipient, copy, ways }: { recipient: Recipient; copy: Copy; ways: (Way & { repeat: boolean })[] },
     attempt: PageAttempt,
   ): Promise<void> {
-    const dueAt = request.kind === 'page' ? (request.waited?.until ?? request.due.dueAt) : request.dueAt;
+    const dueAt = dueAtOf(request);
     const unanswered = new Set(ways.filter(({ repeat }) => repeat).map(({ name }) => name));
     for (const { name, channel, address, updates, repeat } of ways) {
       if (attempt.signal.aborted) break;
@@ -278,6 +287,16 @@ export function pager(parts: PageParts) {
 function inTurn(all: Way[], past: string[]): Way[] {
   const last = all.findLastIndex(({ name }) => past.includes(name));
   return [...all.slice(last + 1), ...all.slice(0, last)].filter(({ name }) => !past.includes(name));
+}
+
+/** When its copies were to leave, ms since the epoch. */
+function dueAtOf(request: PageRequest): number {
+  return request.kind === 'page' ? (request.waited?.until ?? request.due.dueAt) : request.dueAt;
+}
+
+function isFirstOfLastResort(request: PageRequest, memory: Memory, forgotten: number): boolean {
+  const isOne = request.kind === 'page' && request.due.parts.some(({ level }) => level === 'last resort');
+  return isOne && !request.only && forgotten === 0 && Object.keys(memory.copies).length === 0;
 }
 
 function failureOf(error: unknown): Parameters<PageMetrics['failed']>[0]['failure'] {

@@ -61,6 +61,8 @@ interface World {
   logged: Record<string, unknown>[];
   accepted: Parameters<PageMetrics['accepted']>[0][];
   failed: Parameters<PageMetrics['failed']>[0][];
+  /** What the metrics say of pages that nobody has. */
+  loud: string[];
   send(request: PageRequest, how?: 'patient' | 'short', meanwhile?: (handle: WorkflowHandle) => Promise<void>): Promise<PageResult>;
 }
 
@@ -90,6 +92,7 @@ async function world(wishes: Wishes = {}): Promise<World> {
   const log = logChannel({ logger: pino({}, { write: (line: string) => void logged.push(JSON.parse(line) as Record<string, unknown>) }) });
   const accepted: World['accepted'] = [];
   const failed: World['failed'] = [];
+  const loud: string[] = [];
   const roles = wishes.roles ?? rota;
   const activities = pageActivities({
     holders: (role) => ({ people: roles[role] ?? [] }),
@@ -102,7 +105,9 @@ async function world(wishes: Wishes = {}): Promise<World> {
         failed.push(event);
         wishes.onFailed?.();
       },
-      nobody: () => {},
+      nobody: ({ kind }) => loud.push(`nobody for a ${kind}`),
+      unreached: ({ kind }) => loud.push(`${kind} unreached`),
+      lastResort: ({ severity }) => loud.push(`last resort of ${severity}`),
     },
     ...wishes.parts,
   });
@@ -111,6 +116,7 @@ async function world(wishes: Wishes = {}): Promise<World> {
     logged,
     accepted,
     failed,
+    loud,
     async send(request, how = 'patient', meanwhile = async () => {}) {
       const taskQueue = `pages-${randomUUID()}`;
       const worker = await Worker.create({ connection: env.nativeConnection, taskQueue, workflowBundle, activities, ...wishes.worker });
@@ -399,12 +405,23 @@ describe('whom a page reaches', () => {
   });
 
   it('is the log, loudly, when there is nobody at all', async () => {
-    const { send, logged, office } = await world({ roles: {} });
+    const { send, logged, office, loud } = await world({ roles: {} });
     const result = await send(pageOf(part(1, ['Primary'])));
     expect(office.letters).toEqual([]);
     expect(result.deliveries).toMatchObject([{ person: 'nobody', channel: 'log', key: `${incidentId}/1/1.0/nobody` }]);
     expect(result.problems.join('\n')).toContain('NOBODY was told');
     expect(logged).toMatchObject([{ level: 50, page: { subject: '[Critical] Disk Space Critical on app-1:/var – Level 1' } }]);
+    expect(loud).toEqual(['nobody for a page']);
+  });
+
+  it('is counted at each try while it is nobody a minute after it was due, and the last resort once for all tries', async () => {
+    const { send, loud } = await world({ treat: (_address, n) => (n <= 3 ? 451 : 'accept') });
+    const late = { kind: 'page' as const, ...common(), due: { dueAt: (await env.currentTimeMs()) - 90_000, parts: [part('last resort', ['Escalation contact'])], late: true } };
+    expect((await send(late)).deliveries).toMatchObject([{ person: 'carol', attempts: 4 }]);
+    expect(loud).toEqual(['last resort of Critical', 'page unreached', 'page unreached', 'page unreached']);
+    const inTime = await world({ treat: (_address, n) => (n === 1 ? 451 : 'accept') });
+    await inTime.send({ ...late, due: { ...late.due, dueAt: await env.currentTimeMs(), parts: [part(2, ['CTO'])] } });
+    expect(inTime.loud).toEqual([]);
   });
 });
 
