@@ -41,7 +41,7 @@ async function main(site: BenchSite): Promise<number> {
   const handle = site.client.workflow.getHandle(first?.workflowId ?? '');
   let view = await handle.query<IncidentView>('show');
   for (const giveUpAt = performance.now() + 60_000; view.alerts.count <= repeats && performance.now() < giveUpAt; await delay(500)) view = await handle.query<IncidentView>('show');
-  const { events = [] } = await handle.fetchHistory();
+  const events = (await handle.fetchHistory()).events ?? [];
   const signalsAt = events.filter((event) => event.workflowExecutionSignaledEventAttributes?.signalName === 'alert').map(({ eventTime }) => Number(eventTime?.seconds ?? 0) + (eventTime?.nanos ?? 0) / 1e9);
   const apart = signalsAt.slice(1).map((at, index) => at - (signalsAt[index] ?? at));
   const atMost = signalsAt.length * eventsOfSignal + eventsBeside;
