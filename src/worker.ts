@@ -38,7 +38,7 @@ async function main(args: string[]): Promise<void> {
   try {
     const workers = (await Promise.all(roles.map((role) => workersOf(role, { config, logger, metrics }, connections)))).flat();
     const scrape = await serveMetrics(metrics.registry, process.env['RESPONDER_METRICS_PORT'], process.env['RESPONDER_METRICS_HOST'] || '127.0.0.1');
-    logger.info({ roles }, 'workers run');
+    logger.info('workers run');
     await Promise.all(workers.map((worker) => worker.run()));
     scrape?.close();
   } finally {

@@ -14,6 +14,7 @@ import { incidentRoutes } from './incident-routes.js';
 import { linkRoutes } from './link-routes.js';
 import { modeRoutes } from './mode-routes.js';
 import { onCallRoutes } from './oncall-routes.js';
+import { requestLogger } from './named-requests.js';
 import type { ServerParts } from './parts.js';
 import { routeRoutes } from './route-routes.js';
 import { silenceRoutes } from './silence-routes.js';
@@ -30,6 +31,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   const { config, metrics, logger } = parts;
   const app = fastify({
     loggerInstance: logger,
+    childLoggerFactory: requestLogger,
     bodyLimit: config.http.bodyLimit,
     requestTimeout: 30_000,
     forceCloseConnections: 'idle',

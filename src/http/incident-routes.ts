@@ -38,11 +38,6 @@ export function incidentRoutes(parts: ServerParts, doors: Doors): FastifyPluginA
 
   return async (app) => {
     app.addHook('preParsing', doors.forPeople);
-    // As the caller names it: by its id, the beginning of that, or its workflow id.
-    app.addHook('preHandler', async (request, reply) => {
-      const { id } = request.params as { id?: string };
-      if (id !== undefined) request.log = reply.log = request.log.child({ incidentId: id });
-    });
 
     app.get('/incidents', { schema: { tags: ['incidents'], querystring: filter } }, async ({ query }) => {
       if (query.runbook !== undefined) known(query.runbook);

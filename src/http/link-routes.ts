@@ -1,4 +1,4 @@
-import type { FastifyPluginAsync, FastifyReply } from 'fastify';
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { paragraphs } from '../alerts/text.js';
 import { confirmPage, sayingPage } from '../console/link-page.js';
@@ -10,6 +10,7 @@ import { linkReader } from '../links/signed-links.js';
 import type { LinkGrant } from '../links/signed-links.js';
 import { ApiError, statuses } from './errors.js';
 import { actionId } from './action-id.js';
+import { nameIncident } from './named-requests.js';
 import type { ServerParts } from './parts.js';
 
 const tokenIn = z.object({ '*': z.string().max(2_000) });
@@ -45,14 +46,14 @@ export function linkRoutes({ config, incidents, metrics }: ServerParts): Fastify
     });
 
     app.get(path, { schema: { hide: true }, logLevel: 'warn' }, async (request, reply) => {
-      const opened = await openLink(request.params);
+      const opened = await openLink(request, reply);
       if ('saying' in opened) return say(reply, opened.saying);
       const { grant, name, view, ask } = opened;
       return reply.type('text/html; charset=utf-8').send(confirmPage({ grant, name, view, ask, now: Date.now() }));
     });
 
     app.post(path, { schema: { hide: true }, logLevel: 'warn' }, async (request, reply) => {
-      const opened = await openLink(request.params);
+      const opened = await openLink(request, reply);
       if ('saying' in opened) return say(reply, opened.saying);
       const { grant } = opened;
       const given = form.safeParse(request.body);
@@ -77,12 +78,13 @@ export function linkRoutes({ config, incidents, metrics }: ServerParts): Fastify
   }
 
   /** What a link is about now; or what there is to say instead, if it has nothing left to do. */
-  async function openLink(params: unknown): Promise<{ grant: LinkGrant; name: string; view?: IncidentView; ask?: AskRecord } | { saying: Saying }> {
-    const token = tokenIn.safeParse(params);
+  async function openLink(request: FastifyRequest, reply: FastifyReply): Promise<{ grant: LinkGrant; name: string; view?: IncidentView; ask?: AskRecord } | { saying: Saying }> {
+    const token = tokenIn.safeParse(request.params);
     const grant = token.success ? await reader.read(token.data['*'], Date.now()) : 'unknown';
     if (grant === 'expired') return { saying: expired };
     const person = grant !== 'unknown' && Object.hasOwn(config.people, grant.person) ? config.people[grant.person] : undefined;
     if (grant === 'unknown' || !person) return { saying: unknown };
+    nameIncident(request, reply, grant.incident);
     const view = await viewOf(grant.incident);
     if (view === 'gone' || view?.state === 'closed') return { saying: { status: 410, title: 'It is over', text: 'The incident is closed; nothing was done.' } };
     const ask = view?.asks.find(({ id }) => id === grant.ask);

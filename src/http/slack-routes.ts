@@ -6,6 +6,7 @@ import { outgoingHttp } from '../channels/outgoing-http.js';
 import type { PersonAction } from '../domain/action.js';
 import { actionId } from './action-id.js';
 import { ApiError } from './errors.js';
+import { nameIncident } from './named-requests.js';
 import type { ServerParts } from './parts.js';
 
 const text = z.string().max(500);
@@ -53,6 +54,7 @@ export function slackRoutes({ config, incidents, metrics, logger }: ServerParts)
       const wanted = valueOf(action);
       const person = personOf.get(payload.user.id);
       if (wanted) {
+        nameIncident(request, reply, wanted.incident);
         const done = (person === undefined ? Promise.resolve(`You are no person of the responder's config: ${payload.user.id} is in nobody's contacts.`) : outcome(wanted, person))
           .then((said) => tell(payload.response_url, said))
           .catch((error: unknown) => logger.error({ err: error, incidentId: wanted.incident }, 'a press in Slack came to nothing'));

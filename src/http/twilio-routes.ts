@@ -2,6 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { FastifyPluginAsync } from 'fastify';
 import { z } from 'zod';
 import { ApiError } from './errors.js';
+import { nameIncident } from './named-requests.js';
 import type { ServerParts } from './parts.js';
 
 /** Statuses of messages and calls. https://www.twilio.com/docs/messaging/api/message-resource#message-status-values and …/docs/voice/api/call-resource#call-status-values */
@@ -16,6 +17,9 @@ const receipt = z.union([
 const key = z.string().max(500);
 /** A bundle has the keys of its pages. */
 const query = z.object({ key: z.union([key.transform((one) => [one]), z.array(key).max(50)]).default([]) });
+
+/** A page's key begins with the id of its incident. */
+const incidentOfPage = (page: string): string => page.split('/')[0] ?? '';
 
 /** Where Twilio's receipts go, below the address of the server. */
 export const receiptsPath = '/twilio/receipts';
@@ -41,8 +45,12 @@ export function twilioRoutes({ config, incidents, metrics, logger }: ServerParts
       if (!given.success) throw new ApiError('invalid', 'this is no receipt of a message or call');
       const { channel, sid: reference, status, code } = given.data;
       metrics.receipts.inc({ channel, status });
-      for (const page of unreached.includes(status) ? (query.safeParse(request.query).data?.key ?? []) : []) {
-        const incidentId = page.split('/')[0];
+      const pages = query.safeParse(request.query).data?.key ?? [];
+      const [about, ...others] = new Set(pages.map(incidentOfPage));
+      // A bundle may be about several: each has lines of its own.
+      if (about !== undefined && others.length === 0) nameIncident(request, reply, about);
+      for (const page of unreached.includes(status) ? pages : []) {
+        const incidentId = incidentOfPage(page);
         logger.warn({ incidentId, page, channel, status, code }, 'a page did not arrive');
         // Twilio tells it once: what fails here is left to the ladder.
         await incidents.undelivered({ key: page, reference, status }).catch((err: unknown) => logger.warn({ err, incidentId, page }, 'its incident could not be told'));

@@ -241,6 +241,13 @@ describe('the processes of docker-compose.yml', () => {
     for (const text of [...secrets, 'Disk full', 'DiskSpaceCritical', 'ops-primary@authos.test', '@authos.test']) expect(kept.includes(text), text).toBe(false);
   });
 
+  it('leave no secret in their logs', async () => {
+    const logs = await Promise.all(['server', 'incidents', 'runs'].map((name) => readFile(join(folder, `${name}.log`), 'utf8')));
+    const secrets = [...Object.values(variables).filter((value) => /^[0-9a-f]{64}$/.test(value)), await readFile(there('/run/secrets/alertmanager-token'), 'utf8')];
+    expect(secrets).toHaveLength(7);
+    expect(secrets.filter((secret) => logs.some((log) => log.includes(secret)))).toEqual([]);
+  });
+
   it('satisfy the doctor, with a worker on an AuthOS host, and reach everybody who may be paged', async () => {
     host = await openHostWorld();
     await host.authos.https.put();

@@ -54,6 +54,14 @@ describe('a link of a page', () => {
     expect(seen.acted).toEqual([]);
   });
 
+  it('whose answer failed is in the log with its incident, and without its address', async () => {
+    const { log, linkTo } = await world({ act: async () => Promise.reject(new Error('no way')) });
+    const url = await linkTo({ action: 'acknowledge' });
+    expect((await confirmed(url)).status).toBe(500);
+    expect(log.map((line) => JSON.parse(line) as { level: number }).filter(({ level }) => level > 30)).toMatchObject([{ msg: 'unexpected', incidentId: incidentView().incident.id, err: { message: 'no way' } }]);
+    expect(log.join('')).not.toContain(new URL(url).pathname);
+  });
+
   it('acts as its person, by way of a link, once the form is sent', async () => {
     const { seen, linkTo } = await world();
     expect(await confirmed(await linkTo({ action: 'acknowledge' }))).toMatchObject({ status: 200, text: expect.stringContaining('done') as string });

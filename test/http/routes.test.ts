@@ -221,7 +221,7 @@ describe('the server', () => {
     await call(`${base}/api/incidents/018f3c5e-0000-7000-8000-000000000001/report`, { token: tokens.alice });
     await call(`${base}/alerts`, { token: tokens.monitoring, body: { title: 'x' } });
     const lines = log.map((line) => JSON.parse(line) as { msg: string; incidentId?: string | null });
-    expect(lines).toContainEqual(expect.objectContaining({ msg: 'request completed', incidentId: '018f3c5e-0000-7000-8000-000000000001' }));
+    for (const msg of ['incoming request', 'request completed']) expect(lines).toContainEqual(expect.objectContaining({ msg, incidentId: '018f3c5e-0000-7000-8000-000000000001' }));
     expect(lines).toContainEqual(expect.objectContaining({ msg: 'alert accepted', incidentId: null, workflowId: expect.stringMatching(/^incident\//) }));
   });
 

@@ -98,6 +98,14 @@ describe('a press of a button in Slack', () => {
     expect(slack.json()).toMatchObject([{ text: 'Nothing was done: question 1.2 was declined by &lt;bob&gt;' }]);
   });
 
+  it('is in the log with its incident, also if it comes to nothing', async () => {
+    const { press, button, log } = await world({ act: async () => Promise.reject(new Error('no way')) });
+    await press(button('acknowledge', { incident: 'i-1' }));
+    const lines = log.map((line) => JSON.parse(line) as { msg: string; incidentId?: string });
+    expect(lines.slice(1).map(({ msg, incidentId }) => [msg, incidentId])).toEqual([['incoming request', undefined], ['a press in Slack came to nothing', 'i-1'], ['request completed', 'i-1']]);
+    expect(log.join('')).not.toContain(secret);
+  });
+
   it('is refused with another signature, an old one, or none', async () => {
     const { seen, press, button, log } = await world();
     const payload = button('acknowledge', { incident: 'i' });

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { twilioSmsChannel, twilioVoiceChannel } from '../../src/channels/twilio.js';
 import { Secret } from '../../src/config.js';
+import type { Incidents } from '../../src/http/incidents.js';
 import { isSignedByTwilio } from '../../src/http/twilio-routes.js';
 import { sample } from '../channels/sample.js';
 import { openReceiver } from '../support/receiver.js';
@@ -63,8 +64,8 @@ describe('a receipt of Twilio', () => {
     expect(isSignedByTwilio({ ...example, signature: '' })).toBe(false);
   });
 
-  async function world() {
-    const { incidents, seen } = remembering();
+  async function world(overrides: Partial<Incidents> = {}) {
+    const { incidents, seen } = remembering(overrides);
     const server = await served(incidents, {}, { channels: { twilio: { account, authToken: new Secret(authToken), from, api: 'https://api.twilio.com' } } });
     open.push(server);
     const post = async (fields: Record<string, string>, by = authToken) => {
@@ -87,9 +88,18 @@ describe('a receipt of Twilio', () => {
       'responder_receipts_total{channel="sms",status="undelivered"} 1',
       'responder_receipts_total{channel="phone",status="no-answer"} 1',
     ]);
-    const told = log.map((line) => JSON.parse(line) as { msg: string; page?: string; code?: string }).filter(({ msg }) => msg === 'a page did not arrive');
-    expect(told).toMatchObject([{ page: 'i/1/1.0/alice', channel: 'sms', code: '30003' }, { page: 'i/1/1.0/alice', channel: 'phone' }]);
+    const lines = log.map((line) => JSON.parse(line) as { msg: string; incidentId?: string });
+    expect(lines.filter(({ msg }) => msg === 'a page did not arrive')).toMatchObject([{ incidentId: 'i', page: 'i/1/1.0/alice', channel: 'sms', code: '30003' }, { incidentId: 'i', page: 'i/1/1.0/alice', channel: 'phone' }]);
+    expect(lines.filter(({ msg }) => msg === 'request completed').map(({ incidentId }) => incidentId)).toEqual(['i', 'i', 'i', undefined]);
+    expect(log.join('')).not.toContain(authToken);
     expect(seen.undelivered).toEqual([{ key: 'i/1/1.0/alice', reference: 'SM1', status: 'undelivered' }, { key: 'i/1/1.0/alice', reference: 'CA1', status: 'no-answer' }]);
+  });
+
+  it('names the incident that could not be told', async () => {
+    const { post, log } = await world({ undelivered: async () => Promise.reject(new Error('Temporal is away')) });
+    expect(await post({ MessageSid: 'SM1', MessageStatus: 'failed' })).toBe(204);
+    const line = log.map((text) => JSON.parse(text) as { msg: string }).find(({ msg }) => msg === 'its incident could not be told');
+    expect(line).toMatchObject({ incidentId: 'i', page: 'i/1/1.0/alice', err: { message: 'Temporal is away' } });
   });
 
   it('of somebody else, or of something else, is refused', async () => {
