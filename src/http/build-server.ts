@@ -5,6 +5,7 @@ import { fastify } from 'fastify';
 import type { FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { withRefusals } from './openapi.js';
+import { actionRoutes } from './action-routes.js';
 import { alertRoutes } from './alert-routes.js';
 import { codecRoutes } from './codec-routes.js';
 import { doctorRoutes } from './doctor-routes.js';
@@ -43,6 +44,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   app.setSerializerCompiler(serializerCompiler);
   app.removeContentTypeParser('text/plain');
   app.decorateRequest('caller', '');
+  app.decorateRequest('tooLittle', undefined);
   app.decorateRequest('signed', undefined);
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply, (code) => metrics.refusals.inc({ source: request.caller || 'unknown', code })));
   app.addHook('onResponse', async (request, reply) => {
@@ -77,6 +79,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   await app.register(healthRoutes(parts));
   await app.register(alertRoutes(parts, door));
   await app.register(incidentRoutes(parts, door), { prefix: '/api' });
+  await app.register(actionRoutes(parts, door), { prefix: '/api' });
   await app.register(modeRoutes(parts, door), { prefix: '/api' });
   await app.register(silenceRoutes(parts, door), { prefix: '/api' });
   await app.register(routeRoutes(parts, door), { prefix: '/api' });

@@ -1,4 +1,3 @@
-import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { ParsedAlert } from '../alerts/format.js';
@@ -6,10 +5,9 @@ import { route } from '../alerts/routing.js';
 import { limits, line } from '../alerts/text.js';
 import { incidentStates } from '../domain/incident.js';
 import { severities } from '../domain/severity.js';
-import { actionSchema } from './action-schema.js';
+import { actingIn } from './action-routes.js';
 import { acceptAll, acceptedAlerts } from './alert-routes.js';
 import { ApiError } from './errors.js';
-import type { Acting } from './incidents.js';
 import type { ServerParts } from './parts.js';
 import { permit } from './permitting.js';
 import type { Doors } from './tokens.js';
@@ -28,9 +26,9 @@ const filter = z.object({
 });
 const reportQuery = z.object({ format: z.enum(['md', 'json']).default('md') });
 
-/** The people's API about incidents: list, look, open, act, read the report. With the token of a person. */
+/** The people's API about incidents: list, look, open, read the report. With the token of a person. */
 export function incidentRoutes(parts: ServerParts, doors: Doors): FastifyPluginAsyncZod {
-  const { incidents, reports, metrics, config, runbooks } = parts;
+  const { incidents, reports, config, runbooks } = parts;
   const known = (type: string): void => {
     if (runbooks.some((runbook) => runbook.type === type)) return;
     throw new ApiError('invalid', `there is no such runbook; there are ${runbooks.map((runbook) => runbook.type).join(', ')}`);
@@ -77,22 +75,6 @@ export function incidentRoutes(parts: ServerParts, doors: Doors): FastifyPluginA
       },
     );
 
-    app.post(
-      '/incidents/:id/actions',
-      { schema: { tags: ['incidents'], params: reference, body: actionSchema } },
-      async (request, reply) => {
-        const { kind } = request.body;
-        try {
-          const recorded = await incidents.act(request.params.id, request.body, actingIn(request));
-          metrics.actions.inc({ kind, outcome: recorded.recorded });
-          return await reply.code(recorded.recorded === 'applied' ? 200 : 202).send(recorded);
-        } catch (error) {
-          metrics.actions.inc({ kind, outcome: error instanceof ApiError ? error.code : 'unexpected' });
-          throw error;
-        }
-      },
-    );
-
     app.get(
       '/incidents/:id/report',
       { schema: { tags: ['incidents'], params: reference, querystring: reportQuery } },
@@ -111,15 +93,4 @@ export function incidentRoutes(parts: ServerParts, doors: Doors): FastifyPluginA
   async function storedReport(id: string, format: 'md' | 'json'): Promise<string | undefined> {
     return z.guid().safeParse(id).success ? reports.read(id, format) : undefined;
   }
-}
-
-const actionId = z.guid();
-
-/** Who acts in this request. An `Idempotency-Key`, a UUID, makes a repeat of it harmless. Throws ApiError `invalid` for another one. */
-export function actingIn(request: FastifyRequest): Acting {
-  const via = /^responder-cli\b/.test(request.headers['user-agent'] ?? '') ? 'cli' : 'http';
-  const key = request.headers['idempotency-key'];
-  if (key === undefined) return { person: request.caller, via };
-  if (!actionId.safeParse(key).success) throw new ApiError('invalid', 'Idempotency-Key must be a UUID');
-  return { person: request.caller, via, id: String(key).toLowerCase() };
 }

@@ -1,6 +1,6 @@
 import type { Undelivered } from '../domain/page.js';
 import type { RoutedAlert } from '../alerts/routing.js';
-import type { PersonAction } from '../domain/action.js';
+import type { PersonAction, Refusal } from '../domain/action.js';
 import type { IncidentStateName, IncidentView } from '../domain/incident.js';
 import type { Mode } from '../domain/messages.js';
 import type { Modes } from '../domain/mode.js';
@@ -66,6 +66,11 @@ export interface Incidents {
   view(reference: string): Promise<{ view: IncidentView; progress: StepReport[] }>;
   /** Throws `refused` with the incident's reason, `forbidden` if the permissions are it, or `closed`. */
   act(reference: string, action: PersonAction, acting: Acting): Promise<Recorded>;
+  /**
+   * Puts on the incident's record that somebody was refused: the same to the same caller once a minute, so that nobody fills a
+   * history by being refused. Never throws: a refusal stands without it.
+   */
+  refuse(reference: string, refusal: Omit<Refusal, 'kind'>, acting: Acting): Promise<void>;
   /** Tells the incident that a page did not arrive, after all. `key` is the page's. A repeat changes nothing. */
   undelivered(page: Pick<Undelivered, 'key' | 'reference' | 'status'>): Promise<void>;
   modes(): Promise<Modes>;

@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { modes } from '../domain/messages.js';
+import { actingIn } from './action-routes.js';
 import { ApiError } from './errors.js';
-import { actingIn } from './incident-routes.js';
 import type { ServerParts } from './parts.js';
 import { permit } from './permitting.js';
 import type { Doors } from './tokens.js';

@@ -15,7 +15,8 @@ import type { StepReport } from '../domain/step.js';
 import { modeId, queues } from '../workflows/names.js';
 import { ApiError } from './errors.js';
 import { holderOf } from './permitting.js';
-import type { Acting, Incidents, Recorded, Reports } from './incidents.js';
+import type { Acting, Incidents, IncidentSummary, Recorded, Reports } from './incidents.js';
+import { refusalRecord } from './refusal-record.js';
 import { OutOfTime, outOfTimeIs, standardDeadlines, unreachable, within } from './temporal-calls.js';
 import type { Deadlines } from './temporal-calls.js';
 import { temporalIntake } from './temporal-intake.js';
@@ -42,6 +43,7 @@ export function temporalIncidents({
 }: TemporalIncidentsParts): Incidents & Intake {
   const publicKeys = [publicKeyOf(seed)];
   const recent = recentIds(10_000);
+  const onRecord = refusalRecord();
 
   const found = (reference: string): Promise<Found> =>
     within(client, deadlines.person, () => findIncident(client, reference, recent.workflowIds)).catch(outOfTimeIs(unreachable));
@@ -84,14 +86,12 @@ export function temporalIncidents({
     const closed = new ApiError('closed', `the incident ${summary.id} is closed`);
     if (runId) throw closed;
     const handle = client.workflow.getHandle(summary.workflowId);
-    const refuse = async (why: string): Promise<never> => {
-      // For the record, and no reason to wait: the refusal stands without it.
-      const refusal = signedBy({ ...acting, id: randomUUID() }, summary.id, { kind: 'refusal', of: action.kind, why });
-      await within(client, deadlines.describe, () => handle.signal<[SignedAction]>('refusal', refusal)).catch(() => undefined);
+    const refused = async (why: string): Promise<never> => {
+      await noteRefusal(summary, { of: action.kind, why }, acting);
       throw new ApiError('forbidden', why);
     };
     const denied = await deniedNow(summary.id, action, acting.person);
-    if (denied) return refuse(denied);
+    if (denied) return refused(denied);
     const signed = signedBy(acting, summary.id, action);
     try {
       const { said } = await within(client, deadlines.person, () =>
@@ -102,7 +102,7 @@ export function temporalIncidents({
       if (error instanceof WorkflowNotFoundError) throw closed;
       if (error instanceof WorkflowUpdateFailedError) {
         const why = error.cause?.message ?? error.message;
-        if (error.cause instanceof ApplicationFailure && error.cause.type === notPermitted) return refuse(why);
+        if (error.cause instanceof ApplicationFailure && error.cause.type === notPermitted) return refused(why);
         throw new ApiError(summary.state === 'closed' ? 'closed' : 'refused', why, { cause: error });
       }
       if (!(error instanceof OutOfTime || error instanceof WorkflowUpdateRPCTimeoutOrCancelledError)) throw error;
@@ -118,6 +118,13 @@ export function temporalIncidents({
       recorded: 'queued',
       said: `no worker answered within ${deadlines.person / 1_000} s; it is recorded and will be judged when one is back`,
     };
+  }
+
+  /** For the record, and no reason to wait: the refusal stands without it. */
+  async function noteRefusal({ id, workflowId }: IncidentSummary, { of, why }: Omit<Refusal, 'kind'>, acting: Acting): Promise<void> {
+    if (!onRecord.takes(id, acting.person, of)) return;
+    const refusal = signedBy({ ...acting, id: randomUUID() }, id, { kind: 'refusal', of, why });
+    await within(client, deadlines.describe, () => client.workflow.getHandle(workflowId).signal<[SignedAction]>('refusal', refusal)).catch(() => undefined);
   }
 
   function signedBy(
@@ -161,6 +168,10 @@ export function temporalIncidents({
     find: async (reference) => (await found(reference)).summary,
     view,
     act,
+    async refuse(reference, refusal, acting) {
+      const incident = await found(reference).catch(() => undefined);
+      if (incident && !incident.runId) await noteRefusal(incident.summary, refusal, acting);
+    },
     async undelivered({ key, reference, status }) {
       const { summary } = await found(key.split('/')[0] ?? '');
       const told: Undelivered = { v: 1, incidentId: summary.id, key, reference, status };

@@ -10,6 +10,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Person or alert source whose token the request carries, or its own name if it only reads; set for the routes that need one. */
     caller: string;
+    /** Why the caller's token may not do this, where a route puts that on record before it refuses. */
+    tooLittle?: string | undefined;
   }
 }
 
@@ -17,6 +19,8 @@ declare module 'fastify' {
 export interface Doors {
   /** Sets the caller to a person's id. Throws ApiError `unauthorized`, or `forbidden` for a token whose scope is too small for the route. */
   forPeople(request: FastifyRequest): Promise<void>;
+  /** The same, but says in `tooLittle` that the scope is too small. The route must refuse then. */
+  forActors(request: FastifyRequest): Promise<void>;
   /** Sets the caller to a source's name. Throws ApiError `unauthorized`, or `forbidden` for a person's token. */
   forSources(request: FastifyRequest): Promise<void>;
 }
@@ -39,13 +43,18 @@ export function doors({ people, sources, tokens }: Pick<Config, 'people' | 'sour
     if (found.ends && found.ends.at <= now()) throw new ApiError('unauthorized', `the token ${found.ends.name} expired at ${new Date(found.ends.at).toISOString()}; tokens of the config has its successor, or needs one`);
     return found;
   };
+  const forActors = async (request: FastifyRequest): Promise<void> => {
+    const { holder, scope } = heldBy(bearer(request));
+    const needed = scopeOf({ method: request.method, url: request.routeOptions.url });
+    if (scope === 'alert') throw forbidden('is of an alert source, which may only send alerts');
+    request.caller = holder;
+    if (!covers(scope, needed)) request.tooLittle = `this token may ${scope}; this needs one of scope ${needed}`;
+  };
   return {
+    forActors,
     async forPeople(request) {
-      const { holder, scope } = heldBy(bearer(request));
-      const needed = scopeOf({ method: request.method, url: request.routeOptions.url });
-      if (scope === 'alert') throw forbidden('is of an alert source, which may only send alerts');
-      if (!covers(scope, needed)) throw forbidden(`may ${scope}; this needs one of scope ${needed}`);
-      request.caller = holder;
+      await forActors(request);
+      if (request.tooLittle !== undefined) throw new ApiError('forbidden', request.tooLittle);
     },
     async forSources(request) {
       const { holder, scope } = heldBy(basic(request) ?? bearer(request));

@@ -54,17 +54,17 @@ interface SimulatedWorldOptions {
  */
 export async function openSimulatedWorld({ config, recovered, onProgress, signal }: SimulatedWorldOptions): Promise<SimulatedWorld> {
   quietRuntime();
-  const [path, incidents, runs] = await Promise.all([
-    findBinary('temporal-test-server', { onProgress }),
+  const [env, incidents, runs] = await Promise.all([
+    findBinary('temporal-test-server', { onProgress }).then((path) => TestWorkflowEnvironment.createTimeSkipping({ server: { executable: { type: 'existing-path', path } } })),
     workflowBundle('incidents'),
     workflowBundle('simulated-runs'),
   ]);
-  const env = await TestWorkflowEnvironment.createTimeSkipping({ server: { executable: { type: 'existing-path', path } } });
   const namespace = 'default';
   await registerSearchAttributes(env.connection, namespace);
   const client = new Client({ connection: env.connection, namespace });
   const sent: Sent[] = [];
-  const parts = { connection: env.nativeConnection, namespace };
+  // A thread of its own would load the SDK anew: more than a second of the few that this takes.
+  const parts = { connection: env.nativeConnection, namespace, inThisThread: true as const };
   const control = controlActivities({ client });
   const paging = pagingWithout(config, sent);
   const host = simulatedHost({ recovered: async () => recovered(await env.currentTimeMs()) });

@@ -21,16 +21,19 @@ export interface WorkerParts {
   dataConverter?: WorkerOptions['dataConverter'];
   /** Where spans go; nothing is traced without it. */
   traces?: Pick<Traces, 'activity' | 'sinks'>;
+  /** Workflow code runs in this thread, however long it takes: for what serves nobody else and should begin soon. */
+  inThisThread?: true;
 }
 
 /** Longer than the longest step that must not be cut off; compose and systemd wait longer still. */
 const shutdownGraceTime = '2 minutes';
 
-function common({ connection, namespace, dataConverter, traces }: WorkerParts): Pick<WorkerOptions, 'connection' | 'namespace' | 'dataConverter' | 'shutdownGraceTime' | 'interceptors' | 'sinks'> {
+function common({ connection, namespace, dataConverter, traces, inThisThread }: WorkerParts): Pick<WorkerOptions, 'connection' | 'namespace' | 'dataConverter' | 'shutdownGraceTime' | 'interceptors' | 'sinks' | 'debugMode'> {
   return {
     connection, namespace, ...(dataConverter && { dataConverter }), shutdownGraceTime,
     interceptors: { activity: [...(traces?.activity ?? []), namedLogs, heartbeating] },
     ...(traces && { sinks: traces.sinks }),
+    ...(inThisThread && { debugMode: true }),
   };
 }
 

@@ -8,7 +8,7 @@ import type { Undelivered } from '../domain/page.js';
 import { attach, causeClosed, diskRelieved, lookForSymptoms, recordSymptom } from './attaching.js';
 import { beginClose, closeIfDue, finishCloseWhenReady, reopen } from './closing.js';
 import { clock } from './incident-view.js';
-import { byIncident, byIntake, byLadder, currentRun, entry, firstPageOf, type IncidentMemory, note, openAsks } from './incident-memory.js';
+import { byIncident, byIntake, byLadder, currentRun, entry, firstPageOf, type IncidentMemory, note, noteRefusal, openAsks } from './incident-memory.js';
 import { act, takeRefusal } from './person-actions.js';
 import type { Request } from './people.js';
 import { pageUndelivered } from './receipts.js';
@@ -48,6 +48,8 @@ export interface Desk extends Books {
   /** From an incident that explains this one, or that this one explains. */
   neighbour(kind: 'attach' | 'causeClosed' | 'symptom' | 'diskRelieved', content: unknown): void;
   act(request: Request): ActionResult;
+  /** Counts a forged update that is on the record now, and says which is the last of `most`. */
+  forged(most: number): void;
   /** From our server, for the record. */
   refused(content: unknown): void;
   /** Does all that is due at `now`. */
@@ -101,6 +103,7 @@ export function openDesk(memory: IncidentMemory, workflowId: string): Desk {
       books.changed = true;
       return act(books, request, Date.now());
     },
+    forged: (most: number) => countForged(memory, most),
     refused: (content: unknown) => heard(() => takeRefusal(books, content, Date.now())),
     turn: (now: number) => turn(books, now),
     nextWake: () => nextTurn(memory),
@@ -118,6 +121,11 @@ function hearNeighbour(books: Books, kind: Parameters<Desk['neighbour']>[0], con
     case 'diskRelieved':
       return diskRelieved(books);
   }
+}
+
+function countForged(memory: IncidentMemory, most: number): void {
+  memory.forged = (memory.forged ?? 0) + 1;
+  if (memory.forged === most) noteRefusal(memory, Date.now(), byIncident, 'further updates that our server did not sign are refused without a line');
 }
 
 function turn(books: Books, now: number): void {

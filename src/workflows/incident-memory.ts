@@ -51,6 +51,8 @@ export interface IncidentMemory {
   timeline: TimelineEntry[];
   /** Ids of people's actions, so that a second delivery changes nothing. */
   seen: string[];
+  /** Forged updates that have a line on the record. */
+  forged?: number;
   acknowledgedOnce: boolean;
   /** The incident that explains this one; `closed` once it is over and a check decides what becomes of this. */
   attachedTo?: Cause & { closed?: boolean };

@@ -24,7 +24,7 @@ import { lookForCause } from './attaching.js';
 import { type Desk, openDesk } from './desk.js';
 import { type IncidentMemory, openMemory } from './incident-memory.js';
 import { details, levelOf, viewOf, waitingFor } from './incident-view.js';
-import { forbidden, readRequest, refusal, type Request } from './people.js';
+import { forbidden, readRequest, refusal, type Request, unproven } from './people.js';
 import type { Undone } from './undo.js';
 
 export const alertSignal = defineSignal<[Alert]>('alert');
@@ -94,7 +94,7 @@ function listen(desk: Desk): void {
   setHandler(showQuery, () => viewOf(desk.memory, desk.workflowId), { description: 'All of the incident that people see.' });
   for (const [kind, description] of Object.entries(actions) as [ActionKind, string][]) {
     setHandler(defineSignal<[unknown]>(kind), (input) => void desk.act(readRequest(desk.memory, kind, input)), { description });
-    setHandler(defineUpdate<ActionResult, [unknown]>(kind), (input) => desk.act(readRequest(desk.memory, kind, input)), {
+    setHandler(defineUpdate<ActionResult, [unknown]>(kind), (input) => acted(desk, readRequest(desk.memory, kind, input)), {
       description,
       validator: (input) => {
         judge(desk.memory, readRequest(desk.memory, kind, input));
@@ -104,9 +104,24 @@ function listen(desk: Desk): void {
   setHandler(defineSignal<[unknown]>('refusal'), (content) => desk.refused(content), { description: 'From our HTTP server: what the permissions forbade a person, for the record.' });
 }
 
+/**
+ * Forged updates of one incident that history takes in, for the sake of a line on the record. A refused update is no event, so
+ * that what comes after them can't make a history grow.
+ */
+const forgedOnRecord = 20;
+
+function acted(desk: Desk, request: Request): ActionResult {
+  const never = unproven(desk.memory, request);
+  const result = desk.act(request);
+  if (never === undefined) return result;
+  desk.forged(forgedOnRecord);
+  throw ApplicationFailure.nonRetryable(never);
+}
+
 /** Throws what is not possible now, or not permitted; what was done before is neither. */
 function judge(memory: IncidentMemory, request: Request): void {
   if (request.id && memory.seen.includes(request.id)) return;
+  if (unproven(memory, request) !== undefined && (memory.forged ?? 0) < forgedOnRecord) return; // `acted` refuses it
   const why = refusal(memory, request, Date.now());
   if (why) throw new Error(why);
   const denied = forbidden(memory, request);

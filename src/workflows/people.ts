@@ -12,6 +12,8 @@ export interface Request {
   actor: Actor;
   /** The actor's roles, as our server signed them. */
   roles?: string[];
+  /** It bears a signature that is not our server's, or not of this. */
+  forged?: true;
   action: PersonAction;
 }
 
@@ -25,7 +27,8 @@ export function readRequest(memory: IncidentMemory, kind: ActionKind, input: unk
     const { id, person, via, roles, action } = signed;
     return { id, actor: { kind: 'person', person, via }, action: action as PersonAction, ...(roles && { roles }) };
   }
-  return { actor: { kind: 'unverified', via: 'temporal' }, action: typed(memory, kind, input) };
+  const bears = typeof input === 'object' && input !== null && 'signature' in input;
+  return { actor: { kind: 'unverified', via: 'temporal' }, action: typed(memory, kind, input), ...(bears && { forged: true }) };
 }
 
 /** What a person may not do, as our server says it for the record; undefined for anything else. */
@@ -75,11 +78,19 @@ function typed(memory: IncidentMemory, kind: ActionKind, input: unknown): Person
   }
 }
 
+/** Why whoever has only Temporal may never do this, in words; undefined if they may, or if our server knows who it is. */
+export function unproven(memory: IncidentMemory, request: Request): string | undefined {
+  const { actor, action, forged } = request;
+  if (actor.kind !== 'unverified') return undefined;
+  if (unverifiedActions.includes(action.kind)) return forbidden(memory, request);
+  return `${action.kind} needs a person that our server knows: use the responder command or a link of a page${forged ? '; the signature that came with it is not our server’s' : ''}`;
+}
+
 /** Why this action is not possible now, in words for the person; undefined if it is. Pure: validators call it. */
-export function refusal(memory: IncidentMemory, { actor, action }: Request, now: number): string | undefined {
-  if (actor.kind === 'unverified' && !unverifiedActions.includes(action.kind)) {
-    return `${action.kind} needs a person that our server knows: use the responder command or a link of a page`;
-  }
+export function refusal(memory: IncidentMemory, request: Request, now: number): string | undefined {
+  const { actor, action } = request;
+  const never = unproven(memory, request);
+  if (never !== undefined) return never;
   if (memory.closed ?? memory.closing) {
     if (action.kind === 'note') return undefined;
     if (action.kind === 'undo') return refusedUndo(memory, action.undo);

@@ -24,11 +24,12 @@ export interface Seen {
   acted: { reference: string; action: unknown; acting: Acting }[];
   modes: { scope: string; mode: Mode; by: string }[];
   undelivered: Parameters<Incidents['undelivered']>[0][];
+  refused: { reference: string; of: string; why: string; by: string }[];
 }
 
 /** Incidents that remember what they are given; for what the routes do before anything reaches Temporal. */
 export function remembering(overrides: Partial<Incidents> = {}): { incidents: Incidents; seen: Seen } {
-  const seen: Seen = { accepted: [], acted: [], modes: [], undelivered: [] };
+  const seen: Seen = { accepted: [], acted: [], modes: [], undelivered: [], refused: [] };
   const unknown = async (): Promise<never> => {
     throw new ApiError('unknown_incident', 'there is no such incident');
   };
@@ -46,6 +47,9 @@ export function remembering(overrides: Partial<Incidents> = {}): { incidents: In
     async act(reference, action, acting) {
       seen.acted.push({ reference, action, acting });
       return { recorded: 'applied', said: 'done' };
+    },
+    async refuse(reference, refusal, { person }) {
+      seen.refused.push({ reference, ...refusal, by: person });
     },
     modes: async (): Promise<Modes> => ({ global: 'automatic', runbooks: {} }),
     async undelivered(page) {

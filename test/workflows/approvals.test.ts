@@ -2,8 +2,9 @@ import { utils as ed25519 } from '@noble/ed25519';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { IncidentView } from '../../src/domain/incident.js';
 import type { StepOutcome } from '../../src/domain/step.js';
+import { asked, ended } from '../support/moments.js';
 import { hostNeeding, over, practiceHost } from '../support/practice-host.js';
-import { openWorld, type TestIncident, type World } from '../support/world.js';
+import { openWorld, type World } from '../support/world.js';
 
 let world: World;
 beforeAll(async () => {
@@ -12,9 +13,6 @@ beforeAll(async () => {
 afterEach(async () => world.endIncidents());
 afterAll(async () => world?.close());
 
-const asked = (incident: TestIncident, act: string): Promise<IncidentView> =>
-  incident.until(({ asks }) => asks.some((ask) => ask.act === act && !ask.answer), `the question about ${act}`);
-const ended = (incident: TestIncident): Promise<IncidentView> => incident.until(({ runs }) => runs[0]?.end !== undefined, 'the end of the run');
 const outcomes = (view: IncidentView): Record<string, StepOutcome> =>
   Object.fromEntries(view.runs[0]?.steps.filter(({ phase }) => phase === 'resolve').flatMap(({ acts }) => acts.map(({ act, outcome }) => [act, outcome])) ?? []);
 
@@ -33,8 +31,8 @@ describe('a question', () => {
       expect(await incident.refused(foreign)).toContain('approve needs a person that our server knows');
     }
     await incident.signal('approve', { ask: '1.1' });
-    await incident.until(({ timeline }) => timeline.some(({ what }) => what === 'refused'), 'the refusal on record');
-    expect((await incident.view()).timeline.at(-1)).toMatchObject({ actor: { kind: 'unverified' }, what: 'refused' });
+    const refused = await incident.until(({ timeline }) => timeline.filter(({ what }) => what === 'refused').length === 4, 'the refusals on record');
+    expect(refused.timeline.at(-1)).toMatchObject({ actor: { kind: 'unverified' }, what: 'refused' });
     expect(host.did).toEqual([]);
 
     expect(await incident.act(approval)).toBe(`approved: Restart on ${incident.host}`);

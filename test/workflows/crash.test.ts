@@ -7,6 +7,7 @@ import type { IncidentView } from '../../src/domain/incident.js';
 import type { StepOutcome } from '../../src/domain/step.js';
 import { scaled, standardTimes } from '../../src/domain/times.js';
 import { earlyDeathBundles } from '../support/bundles.js';
+import { ended } from '../support/moments.js';
 import { hostNeeding, type practiceActs, type PracticeHost } from '../support/practice-host.js';
 import { openWorld, type TestIncident, type World } from '../support/world.js';
 
@@ -85,6 +86,5 @@ async function asksAgain(incident: TestIncident): Promise<IncidentView> {
   return incident.until(({ asks }) => asks.length === 2, 'the second question');
 }
 
-const ended = (incident: TestIncident): Promise<IncidentView> => incident.until(({ runs }) => runs[0]?.end !== undefined, 'the end of the run');
 const outcomeOf = (view: IncidentView, name: string): StepOutcome | undefined =>
   view.runs[0]?.steps.flatMap(({ acts }) => acts).find(({ act }) => act === name)?.outcome;

@@ -2,8 +2,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { controlActivities } from '../../src/activities/control.js';
 import type { IncidentView } from '../../src/domain/incident.js';
 import type { StepOutcome } from '../../src/domain/step.js';
+import { ended } from '../support/moments.js';
 import { hostNeeding } from '../support/practice-host.js';
-import { openWorld, type TestIncident, type World } from '../support/world.js';
+import { openWorld, type World } from '../support/world.js';
 
 let world: World;
 beforeAll(async () => {
@@ -13,7 +14,6 @@ afterEach(async () => world.endIncidents());
 afterAll(async () => world?.close());
 
 const outcomeOf = (view: IncidentView, name: string): StepOutcome | undefined => view.runs[0]?.steps.flatMap(({ acts }) => acts).find(({ act }) => act === name)?.outcome;
-const ended = (incident: TestIncident): Promise<IncidentView> => incident.until(({ runs }) => runs[0]?.end !== undefined, 'the end of the run');
 
 /** Takes a resource as some other act does, by the same door. */
 async function hold(environment: string, resources: string[], lease: number): Promise<void> {

@@ -2,8 +2,9 @@ import { utils as ed25519 } from '@noble/ed25519';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Permissions } from '../../src/domain/permissions.js';
 import type { IncidentView } from '../../src/domain/incident.js';
+import { asked, ended } from '../support/moments.js';
 import { hostNeeding } from '../support/practice-host.js';
-import { openWorld, type TestIncident, type World } from '../support/world.js';
+import { openWorld, type World } from '../support/world.js';
 
 let world: World;
 beforeAll(async () => {
@@ -12,9 +13,6 @@ beforeAll(async () => {
 afterEach(async () => world.endIncidents());
 afterAll(async () => world?.close());
 
-const asked = (incident: TestIncident, act: string): Promise<IncidentView> =>
-  incident.until(({ asks }) => asks.some((ask) => ask.act === act && !ask.answer), `the question about ${act}`);
-const ended = (incident: TestIncident): Promise<IncidentView> => incident.until(({ runs }) => runs[0]?.end !== undefined, 'the end of the run');
 const reports = (view: IncidentView) => view.runs[0]?.steps.filter(({ phase }) => phase === 'resolve').flatMap(({ acts }) => acts) ?? [];
 const none: Permissions = { twoPeople: [], ownRequests: 'refused' };
 
@@ -29,7 +27,7 @@ describe('an incident with permissions', () => {
     expect(await incident.refused({ ...incident.sign(approval, { roles: ['CTO'] }), roles: ['Primary'] })).toContain('approve needs a person that our server knows');
     expect(await incident.refused(incident.sign(approval, { roles: ['Primary'], seed: ed25519.randomSecretKey() }))).toContain('approve needs a person that our server knows');
     await incident.signal('decline', { ask: '1.1' });
-    const view = await incident.until(({ timeline }) => timeline.some(({ what }) => what === 'refused'), 'the refusal on record');
+    const view = await incident.until(({ timeline }) => timeline.some(({ text }) => text.startsWith('decline refused')), 'the refusal on record');
     expect(view.timeline.at(-1)).toMatchObject({ actor: { kind: 'unverified' }, text: 'decline refused: decline is left to Primary by the config' });
     expect(host.did).toEqual([]);
 
