@@ -1,9 +1,9 @@
 import { loadavg } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Mail, Mailbox } from '../sandbox/servers/mailbox.js';
 import { percentile, spread } from './figures.js';
-import { alertOf, bench, type BenchSite, domainOf, post } from './site.js';
+import { alertOf, bench, type BenchSite, domainOf } from './site.js';
 import { stagesOf, stageTable, type Stages } from './stages.js';
+import { timed, type Timed } from './timed-page.js';
 
 /*
  * How long it takes from a POSTed alert to its first mail at an SMTP server, one incident at a time, beside the floor
@@ -65,36 +65,4 @@ function conclude(measured: { page: Measured[]; floor: Measured[] }): number {
   console.log(`  floor, in turn with it         ${spread(floor)}`);
   console.log(`  ratio                          p50 ${ratio(0.5).toFixed(2)}, p95 ${ratio(0.95).toFixed(2)} (bar: p95 ≤ ${bar}) ${held ? 'held' : 'NOT HELD'}`);
   return held ? 0 : 1;
-}
-
-interface Timed {
-  /** ms from the POST to the first mail. */
-  took: number;
-  /** Both since the epoch. */
-  postedAt: number;
-  receivedAt: number;
-  mail: Mail;
-  answer: string;
-}
-
-/** POSTs, and waits for the first mail that matches. */
-async function timed(mailbox: Mailbox, match: (mail: Mail) => boolean, url: string, body: object): Promise<Timed> {
-  let [receivedAt, took] = [Number.NaN, Number.NaN];
-  const stop = mailbox.onMail((mail) => {
-    if (!Number.isNaN(took) || !match(mail)) return;
-    [receivedAt, took] = [now(), performance.now() - startedAt];
-  });
-  const startedAt = performance.now();
-  const postedAt = now();
-  try {
-    const answer = await post(url, body);
-    const mail = await mailbox.next(match);
-    return { took, postedAt, receivedAt, mail, answer };
-  } finally {
-    stop();
-  }
-}
-
-function now(): number {
-  return performance.timeOrigin + performance.now();
 }

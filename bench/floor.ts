@@ -9,7 +9,8 @@ import { bundle } from '../src/workers/bundle.js';
 
 /*
  * The floor that first pages are measured against, as two processes, as the product has them: `floor.ts server <port>` takes a
- * POST and starts the workflow; `floor.ts worker <smtp port> <file with the mail>` runs it and sends the mail.
+ * POST and starts the workflow; `floor.ts worker <smtp port> <file with the mail>` runs it and sends the mail. And the floor of
+ * accepting alerts: `floor.ts empty <port>` answers a POST, and that is all.
  */
 
 export interface FloorActivities {
@@ -21,6 +22,7 @@ const address = process.env['FLOOR_TEMPORAL'] ?? '';
 
 if (role === 'server') await serve();
 else if (role === 'worker') await work();
+else if (role === 'empty') await answer();
 
 async function serve(): Promise<void> {
   const client = new Client({ connection: await Connection.connect({ address }), namespace: 'default' });
@@ -30,6 +32,12 @@ async function serve(): Promise<void> {
     await client.workflow.start('floor', { workflowId: `floor/${key}`, taskQueue: 'floor', args: [key] });
     return reply.code(202).send({ key });
   });
+  await app.listen({ host: '127.0.0.1', port: Number(port) });
+}
+
+async function answer(): Promise<void> {
+  const app = fastify();
+  app.post('/alerts', async (_, reply) => reply.code(202).send({ alerts: [] }));
   await app.listen({ host: '127.0.0.1', port: Number(port) });
 }
 

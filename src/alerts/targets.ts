@@ -47,8 +47,8 @@ function hostAndMount({ target, labels }: Words, inventory: Inventory): Located 
   );
   const hostNames = Object.keys(hosts);
   const name = nameOf([
-    [host, host.found?.name, `a host of several (${hostNames.join(', ')})`],
-    [mount, mount.found, `a mount of several (${mounts.join(', ')})`],
+    [host, host.found?.name, () => `a host of several (${hostNames.join(', ')})`],
+    [mount, mount.found, () => `a mount of several (${mounts.join(', ')})`],
   ]);
   const place = { ...placeOn(host.found, inventory, name), ...(mount.found !== undefined && { mount: mount.found }) };
   return { place, clear: host.clear && mount.clear };
@@ -92,7 +92,7 @@ function inEnvironment(
   const environmentPart: Part = [
     environment,
     environment.found?.name,
-    `an environment of several (${Object.keys(environments).join(', ')})`,
+    () => `an environment of several (${Object.keys(environments).join(', ')})`,
   ];
   const host = hostFor(environment.found, inventory);
   if (kind === 'environment') return { place: placeOn(host, inventory, nameOf([environmentPart])), clear: environment.clear };
@@ -104,10 +104,11 @@ function inEnvironment(
     thing.field
   ];
   const preferredName = names.find((name) => name === preferred);
-  let found = chosen(word, names, preferredName, (given, known) => given === known || withoutPort(given) === known);
+  const words = word === undefined ? [] : [word, withoutPort(word)];
+  let found = chosen(word, names, preferredName, (_, known) => words.includes(known));
   // A webhook that the config does not single out belongs to the one incident of all webhooks, which looks for the bad ones.
   if (kind === 'webhook id' && !found.clear) found = chosen(undefined, names, preferredName, () => false);
-  const name = nameOf([environmentPart, [found, found.found, `a ${kind} of several (${names.join(', ')})`]]);
+  const name = nameOf([environmentPart, [found, found.found, () => `a ${kind} of several (${names.join(', ')})`]]);
   // A domain is looked after where its certificate is.
   const serving = kind === 'domain' ? Object.values(hosts).find(({ environment: of, certificates }) => of === environment.found?.name && certificates?.some(({ domain }) => domain === found.found)) : undefined;
   const place = { ...placeOn(serving ?? host, inventory, name), ...(found.found !== undefined && { [thing.field]: found.found }) };
@@ -135,12 +136,12 @@ function chosen<Thing>(
   return { ...(found !== undefined && { found }), clear, ...(word !== undefined && !named && { unknownWord: word }) };
 }
 
-type Part = [choice: Choice<unknown>, name: string | undefined, ofSeveral: string];
+type Part = [choice: Choice<unknown>, name: string | undefined, ofSeveral: () => string];
 
 // An unclear name holds a space and a bracket, which no name of the inventory has, so that it can't be taken for one.
 function nameOf(parts: Part[]): string {
-  const words = parts.map(([choice, name, ofSeveral]) => (choice.clear ? (name ?? '') : (choice.unknownWord ?? ofSeveral)));
-  const text = line(words.join(':'), limits.title);
+  const words = parts.map(([choice, name, ofSeveral]) => (choice.clear ? (name ?? '') : (choice.unknownWord ?? ofSeveral())));
+  const text = line(words.join(':'), limits.target);
   return parts.some(([choice]) => choice.unknownWord !== undefined) ? unknownTarget(text) : text;
 }
 

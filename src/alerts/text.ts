@@ -1,5 +1,8 @@
-/** What an outsider's text may be at most; longer text is cut, not refused. */
-export const limits = { title: 300, description: 4_000, labels: 64, labelName: 100, labelValue: 1_000 } as const;
+/**
+ * What an outsider's text may be at most; longer text is cut, not refused. A target with the mark of an unknown one must fit a
+ * search attribute, which PostgreSQL keeps in 255 characters.
+ */
+export const limits = { title: 300, target: 200, description: 4_000, labels: 64, labelName: 100, labelValue: 1_000 } as const;
 
 /** Alerts in one body. More are refused: the sender would have given up long before they are accepted. */
 export const alertsAtMost = 1_000;

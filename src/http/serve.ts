@@ -9,6 +9,7 @@ import { doctorOf } from '../doctor/examine.js';
 import { createMetrics } from '../metrics.js';
 import { buildServer } from './build-server.js';
 import { fetchText } from './fetch-text.js';
+import type { Fetch } from '../alerts/sns.js';
 import type { Traces } from '../telemetry/traces.js';
 import { lazyConnection } from '../lazy-connection.js';
 import { dataConverterOf, sealingOf } from '../payloads/encryption.js';
@@ -47,11 +48,14 @@ export async function serve({
   runbooks,
   logger,
   traces,
+  fetchText: fetching = fetchText,
 }: {
   config: Config;
   runbooks: readonly PlainRunbook[];
   logger: Logger;
   traces: Pick<Traces, 'client'>;
+  /** For links of SNS. */
+  fetchText?: Fetch;
 }): Promise<Serving> {
   const seed = await signingSeed(config);
   const temporal = lazyConnection(config.temporal.connection());
@@ -83,7 +87,7 @@ export async function serve({
     await temporal.close();
   };
   const doctor = doctorOf({ client, config, runbooks, modes: () => incidents.modes() });
-  const app = await buildServer({ config, runbooks, incidents, silences, reports, doctor, metrics, logger, fetchText });
+  const app = await buildServer({ config, runbooks, incidents, silences, reports, doctor, metrics, logger, fetchText: fetching });
   try {
     const url = await app.listen({ host: config.http.host, port: config.http.port });
     // The setup job has no config: so the server registers what depends on it, once Temporal answers.

@@ -8,6 +8,7 @@ import { fingerprint } from '../domain/alert.js';
 import { incidentWorkflowId } from '../domain/identity.js';
 import type { IncidentStart } from '../domain/messages.js';
 import { searchAttributes } from '../domain/search-attributes.js';
+import { summaryOf } from '../domain/summary.js';
 import { subject } from '../domain/trace-names.js';
 import { inSpan } from '../telemetry/spans.js';
 import { queues } from '../workflows/names.js';
@@ -91,7 +92,7 @@ export function temporalIntake({ client, config, publicKeys, deadlines, recent }
           { key: searchAttributes.target, value: alert.target },
           { key: searchAttributes.escalationLevel, value: 0 },
         ]),
-        staticSummary: `${runbook.title} on ${unformatted(alert.target)}`,
+        staticSummary: summaryOf(`${runbook.title} on ${unformatted(alert.target)}`),
         staticDetails: unformatted(alert.title),
       }),
     ).catch(outOfTimeIs(unreachable));

@@ -3,6 +3,7 @@ import type { Actor } from '../domain/actor.js';
 import type { AskRecord, RunRecord } from '../domain/incident.js';
 import { escalate } from '../domain/ladder.js';
 import type { Asks, Changed, Decision, Ended, Found, RunInput, Stop } from '../domain/messages.js';
+import { summaryOf } from '../domain/summary.js';
 import { checkCause, detach, tellCause } from './attaching.js';
 import { beginClose } from './closing.js';
 import { type Books, changeState } from './desk.js';
@@ -59,7 +60,7 @@ function start(books: Books, kind: RunRecord['kind'], now: number, askedBy?: str
         taskQueue: queues.runs,
         args: [input],
         parentClosePolicy: ParentClosePolicy.ABANDON,
-        staticSummary: `Run ${n}${kind === 'check' ? ' (check only)' : ''}: ${begun.runbook.title} on ${begun.place.name}`,
+        staticSummary: summaryOf(`Run ${n}${kind === 'check' ? ' (check only)' : ''}: ${begun.runbook.title} on ${begun.place.name}`),
         staticDetails: `Incident [${workflowId}](${begun.links.temporal})`,
       });
       // The message `ended` is the contract; this only shortens the wait for a run that could not send it.

@@ -1,4 +1,5 @@
 import { ParentClosePolicy, startChild } from '@temporalio/workflow';
+import { summaryOf } from '../domain/summary.js';
 import type { UndoEntry } from '../domain/undo.js';
 import type { Books } from './desk.js';
 import { storeReport } from './closing.js';
@@ -38,7 +39,7 @@ export function startUndo(books: Books, entries: UndoEntry[], now: number): void
       taskQueue: queues.incidents,
       args: [input],
       parentClosePolicy: ParentClosePolicy.ABANDON,
-      staticSummary: `Undo: ${entries.map((undo) => undo.title).join(', ')}`,
+      staticSummary: summaryOf(`Undo: ${entries.map((undo) => undo.title).join(', ')}`),
     });
   });
 }

@@ -100,6 +100,12 @@ describe('the target', () => {
     expect(incidentWorkflowId('diskSpaceCritical', place.name)).toMatch(/^incident\/diskSpaceCritical\/x-[0-9a-f]{24}$/);
   });
 
+  it('has room in a search attribute of PostgreSQL, however long the word of an alert', () => {
+    const { name } = disk({ host: `https://${'a'.repeat(2_000)}/`, mountpoint: `/${'b'.repeat(2_000)}` }).place;
+    expect(name.length).toBeLessThanOrEqual(255);
+    expect(name).toMatch(/^https:\/\/a+… \(not in the inventory\)$/);
+  });
+
   it('is an incident of its own where several fit, so that a clear alert is not held back by it', () => {
     const several: Inventory = { ...inventory, defaults: {} };
     const unclear = disk({}, undefined, several);

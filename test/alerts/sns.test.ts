@@ -1,34 +1,19 @@
-import { createPrivateKey, createSign } from 'node:crypto';
-import type { KeyObject } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { execa } from 'execa';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { snsMessage, snsVerifier } from '../../src/alerts/sns.js';
 import type { SnsMessage } from '../../src/alerts/sns.js';
+import { certificateUrl, snsSender, topic } from './sns-sender.js';
+import type { SnsSender } from './sns-sender.js';
 
-const topic = 'arn:aws:sns:eu-central-1:123456789012:alarms';
 const now = Date.now() + 60_000;
 const at = (ms: number): string => new Date(ms).toISOString();
-const certificateUrl = 'https://sns.eu-central-1.amazonaws.com/SimpleNotificationService-f3ecfb7224c7233fe7bb5f59f96de52f.pem';
 const confirmUrl = `https://sns.eu-central-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn=${topic}&Token=233`;
 
-let key: KeyObject;
-let pem: string;
+let sender: SnsSender;
 beforeAll(async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'responder-sns-'));
-  try {
-    const [keyFile, chainFile] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')];
-    await execa('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-noenc', '-days', '2', '-subj', '/CN=sns.amazonaws.com', '-keyout', keyFile, '-out', chainFile]);
-    key = createPrivateKey(await readFile(keyFile));
-    pem = await readFile(chainFile, 'utf8');
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  sender = await snsSender();
 });
 
-/** A message as SNS makes it, signed over the fields that its guide lists. */
+/** A message as SNS makes it. */
 function signed(change: Partial<SnsMessage> = {}, version: '1' | '2' = '1'): SnsMessage {
   const message = {
     Type: 'Notification',
@@ -40,10 +25,7 @@ function signed(change: Partial<SnsMessage> = {}, version: '1' | '2' = '1'): Sns
     SigningCertURL: certificateUrl,
     ...change,
   } as SnsMessage;
-  const names = message.Type === 'Notification' ? ['Message', 'MessageId', 'Subject', 'Timestamp', 'TopicArn', 'Type'] : ['Message', 'MessageId', 'SubscribeURL', 'Timestamp', 'Token', 'TopicArn', 'Type'];
-  const text = names.flatMap((name) => (message[name] === undefined ? [] : [name, String(message[name]), ''])).join('\n').replaceAll('\n\n', '\n');
-  const sign = createSign(version === '1' ? 'RSA-SHA1' : 'RSA-SHA256').update(text);
-  return snsMessage.parse({ ...message, Signature: sign.sign(key, 'base64') });
+  return snsMessage.parse({ ...message, Signature: sender.signature(message) });
 }
 
 /** A verifier whose network is the certificate of this test. `fetched` are the links that it asked for. */
@@ -53,7 +35,7 @@ function verifier(topics = [topic]) {
     fetched,
     ...snsVerifier(topics, async (url) => {
       fetched.push(url);
-      return pem;
+      return sender.pem;
     }),
   };
 }
