@@ -27,6 +27,9 @@ for name in TEMPORAL_DB_PASSWORD OPS_PRIMARY_TOKEN OPS_SECONDARY_TOKEN MONITORIN
 done
 grep -q '^ALERTMANAGER_TOKEN_FILE=.' .env || echo 'ALERTMANAGER_TOKEN_FILE=./deploy/secrets/alertmanager-token' >>.env
 
+# Containers read these as users of their own, and a clone under a strict umask has closed them.
+chmod -R a+rX deploy/alertmanager.yml deploy/prometheus deploy/temporal
+
 if [ ! -e responder.yaml ]; then
   cp deploy/responder.example.yaml responder.yaml
   chmod 644 responder.yaml

@@ -46,6 +46,23 @@ describeWith(['docker-compose'], 'docker-compose.yml', () => {
     expect((await stat(join(site, 'deploy/secrets'))).mode & 0o777).toBe(0o700);
   });
 
+  it('opens to containers what a clone under a strict umask has closed to them', async () => {
+    const strict = join(folder, 'strict');
+    await prepared(strict, { closed: true });
+    for (const name of ['deploy/alertmanager.yml', 'deploy/prometheus', 'deploy/prometheus/rules/authos.yml', 'deploy/temporal/schema.sh', 'responder.yaml']) expect((await stat(join(strict, name))).mode & 0o004, name).toBe(0o004);
+    expect((await stat(join(strict, '.env'))).mode & 0o077).toBe(0);
+  });
+
+  it('has a config that a host takes with the environment of docs/install.md', async () => {
+    const guide = await readFile(join(project, 'docs/install.md'), 'utf8');
+    const [, change = ''] = /^sed '(s\|.*\|)' responder\.yaml/m.exec(guide) ?? [];
+    await writeFile(join(site, 'host.yaml'), (await said('sed', [change, join(site, 'responder.yaml')])).stdout);
+    const [, block = ''] = /```sh\n(AUTHOS_TOKEN=[^`]*)```/.exec(guide) ?? [];
+    await writeFile(join(folder, 'host.env'), block.replaceAll(/…$/gm, 'c3'.repeat(32)));
+    const env = await variablesOf(join(folder, 'host.env'));
+    expect(loadConfig({ file: join(site, 'host.yaml'), env }).temporal).toMatchObject({ address: '127.0.0.1:7233', namespace: 'authos-responder' });
+  });
+
   it.each(required)('refuses to start without %s', async (name) => {
     const variables = await variablesOf(join(site, '.env'));
     await writeFile(join(site, 'without.env'), Object.entries(variables).map(([key, value]) => `${key}=${key === name ? '' : value}\n`).join(''));
@@ -77,7 +94,7 @@ describe('docker-compose.yml confines what it runs', () => {
     for (const [name, service] of Object.entries(compose.services)) {
       expect({ name, ...service }).toMatchObject({ cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'], mem_limit: expect.any(String), cpus: expect.any(Number), restart: expect.stringMatching(/^(unless-stopped|on-failure)$/) });
     }
-    for (const name of [...ours, 'postgres', 'mail', 'prometheus', 'alertmanager']) expect(compose.services[name]?.read_only, name).toBe(true);
+    for (const name of [...ours, 'postgres', 'temporal-schema', 'temporal', 'mail', 'prometheus', 'alertmanager']) expect(compose.services[name]?.read_only, name).toBe(true);
   });
 
   it('lets nobody but Temporal to its database', () => {
@@ -155,6 +172,9 @@ describeWith(['systemd'], "the unit of a host's worker", () => {
     const { exitCode, all } = await said('systemd-analyze', ['verify', '--man=no', join(folder, name)]);
     expect(all).toBe('');
     expect(exitCode).toBe(0);
+    // 8.1 of 10, in tenths; versions of systemd count a little differently.
+    const { exitCode: exposed, all: exposure } = await said('systemd-analyze', ['security', '--offline=true', '--threshold=84', '--no-pager', join(folder, name)]);
+    expect(exposed, exposure?.split('\n').at(-1)).toBe(0);
     // Each of these makes systemd set NoNewPrivileges for a service with User=, systemd.exec(5).
     expect(text).not.toMatch(/^(NoNewPrivileges|SystemCall\w+|RestrictAddressFamilies|RestrictNamespaces|PrivateDevices|ProtectKernel\w+|ProtectClock|MemoryDenyWriteExecute|RestrictRealtime|RestrictSUIDSGID|DynamicUser|LockPersonality|ProtectHostname)=/m);
   });

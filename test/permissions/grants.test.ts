@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -142,5 +143,20 @@ describe('the role of the responder', () => {
     'create table mine (id int)',
   ])('may not: %s', async (sql) => {
     await expect(query(sql)).rejects.toThrow('permission denied');
+  });
+
+  it('is gone by what docs/install.md says, and nothing of the application with it', async () => {
+    const guide = await readFile(fileURLToPath(new URL('../../docs/install.md', import.meta.url)), 'utf8');
+    const [, sql = ''] = /in the database `(drop [^`]*)`/.exec(guide) ?? [];
+    const superuser = await connected(world.authos.postgres.adminUrl);
+    try {
+      const tables = async () => (await superuser.query("select tablename from pg_tables where schemaname = 'public'")).rowCount;
+      const before = await tables();
+      await superuser.query(sql);
+      expect((await superuser.query("select from pg_roles where rolname = 'responder'")).rowCount).toBe(0);
+      expect(await tables()).toBe(before);
+    } finally {
+      await superuser.end();
+    }
   });
 });

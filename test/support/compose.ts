@@ -38,12 +38,16 @@ export async function composition(): Promise<Composition> {
   return parse(await readFile(join(project, 'docker-compose.yml'), 'utf8'), { merge: true }) as Composition;
 }
 
-/** What deploy/prepare.sh makes, in a copy of the files that it needs. Answers what it printed and how it ended. */
-export async function prepared(folder: string) {
+/**
+ * What deploy/prepare.sh makes, in a copy of the files that it needs, which may be closed to other users as under a strict umask.
+ * Answers what it printed and how it ended.
+ */
+export async function prepared(folder: string, { closed = false } = {}) {
   await mkdir(folder, { recursive: true });
   for (const name of ['docker-compose.yml', 'deploy']) {
     await cp(join(project, name), join(folder, name), { recursive: true, filter: (path) => !path.includes('deploy/secrets') });
   }
+  if (closed) await execa('chmod', ['-R', 'go=', folder]);
   return execa('sh', ['deploy/prepare.sh'], { cwd: folder, reject: false, all: true, stdin: 'ignore' });
 }
 
