@@ -24,6 +24,22 @@ describe('the codec endpoint', () => {
     expect(decoded).toMatchObject({ status: 200, json: { payloads: [plain] } });
   });
 
+  it('opens what a key before closed, and closes with the first', async () => {
+    const [old, fresh] = [randomBytes(32), randomBytes(32)].map((key) => new Secret(key.toString('hex'))) as [Secret, Secret];
+    const both = await served(remembering().incidents, {}, { keys: [fresh, old] });
+    const before = await served(remembering().incidents, {}, { keys: [old] });
+    try {
+      const at = (url: string, path: string, body: unknown) => call(`${url}${path}`, { method: 'POST', token: tokens.alice, body });
+      const kept = await at(before.url, '/codec/encode', { payloads: [plain] });
+      expect((await at(both.url, '/codec/decode', kept.json)).json).toEqual({ payloads: [plain] });
+      const later = await at(both.url, '/codec/encode', { payloads: [plain] });
+      expect((await at(before.url, '/codec/decode', later.json)).status).toBe(400);
+    } finally {
+      await both.close();
+      await before.close();
+    }
+  });
+
   it.each([
     ['nobody', undefined, 401],
     ['a monitor', tokens.monitoring, 403],
@@ -47,5 +63,9 @@ describe('the codec endpoint', () => {
   ])('lets only the UI of the config ask from a page: %s', async (origin, allowed) => {
     const answer = await fetch(`${server.url}/codec/decode`, { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization,x-namespace' } });
     expect(answer.headers.get('access-control-allow-origin')).toBe(allowed);
+    const body = JSON.stringify({ payloads: [plain] });
+    const asked = await fetch(`${server.url}/codec/decode`, { method: 'POST', headers: { origin, 'content-type': 'application/json', authorization: `Bearer ${tokens.alice}` }, body });
+    // Of another origin the browser throws the answer away.
+    expect([asked.status, asked.headers.get('access-control-allow-origin')]).toEqual([200, allowed]);
   });
 });
