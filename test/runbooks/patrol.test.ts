@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { cacheCold, databaseDown, databaseExhausted } from '../../sandbox/faults/index.js';
+import { databaseDown, databaseExhausted } from '../../sandbox/faults/index.js';
 import { addFailedJobs } from '../../sandbox/faults/fill.js';
 import { request } from '../../sandbox/faults/traffic.js';
 import { failedDeliveries, type Hook, openHook } from '../../sandbox/faults/webhooks.js';
@@ -19,8 +19,7 @@ import { type HostWorld, openHostWorld } from '../support/runbook-world.js';
  * (brute force, certificates, keys, a slow endpoint), are in test/contract/monitors.test.ts.
  */
 
-/** In which errors are counted, ms; all of one test fall into it on a busy machine as well. */
-const minute = 20_000;
+const minute = 60_000;
 let world: HostWorld;
 let here: PatrolLookActivities;
 /** Of a worker whose AuthOS does not answer. */
@@ -29,7 +28,7 @@ let memory: PatrolMemory = noPatrol;
 let last: Reading;
 
 beforeAll(async () => {
-  world = await openHostWorld();
+  world = await openHostWorld({ monitoringPerMinute: 10_000 });
   const config = loadConfig(world.config);
   here = activitiesOfHost(config);
   const environments = Object.fromEntries(Object.entries(config.environments).map(([name, one]) => [name, { ...one, authos: { ...one.authos, url: 'http://127.0.0.1:1' } }]));
@@ -45,7 +44,9 @@ async function look(by: PatrolLookActivities = here): Promise<string[]> {
   last = { at: Date.now(), environment: place.environment, hosts: [host], site, silent: {} };
   const round = goRound(memory, [last], { minute }, Date.now());
   memory = JSON.parse(JSON.stringify(round.memory)) as PatrolMemory;
-  return [...round.alerts.map(({ judgement, status }) => `${judgement.alertname} ${status}`), ...round.notices.map(({ alertname }) => `${alertname} notice`)].toSorted();
+  const told = [...round.alerts.map(({ judgement, status }) => `${judgement.alertname} ${status}`), ...round.notices.map(({ alertname }) => `${alertname} notice`)];
+  // On a busy machine the sandbox's own answers are slow; which is true, and none of these tests' business.
+  return told.filter((one) => !one.startsWith('HighApiResponseTime')).toSorted();
 }
 
 const runbookOf = (told: string | undefined): string | undefined => ruleFor(told?.split(' ')[0] ?? '')?.rule.runbook;
@@ -89,24 +90,23 @@ describe('a look of the patrol', () => {
     });
   });
 
-  it('at errors fires for more than 10 requests that failed within a minute, and for 3 critical lines', async () => {
-    await world.authos.sql('alter table users rename to people');
-    for (let n = 0; n < 11; n += 1) expect(await request(world.authos, '/api/v1/organizations')).toBe(500);
-    await world.authos.sql('alter table people rename to users');
-    const told = await look();
-    expect(told).toContain('HighErrorRate firing');
-    expect(runbookOf('HighErrorRate')).toBe('highErrorRate');
-    memory = { ...memory, firing: {} };
-    await expect.poll(() => look(), { timeout: 90_000, interval: 2_000 }).not.toContain('HighErrorRate firing').catch(() => undefined);
-    memory = { ...memory, firing: {} };
+  it('at errors fires for 3 critical ones in five minutes, and for more than 10 requests that fail within a minute', async () => {
     for (let n = 0; n < 3; n += 1) await world.authos.log({ channel: 'laravel', level: 'CRITICAL', message: 'The signing service is gone', context: {} });
-    expect(await look()).toContain('HighErrorRate firing');
-    expect(last.hosts[0]?.errors?.critical).toBeGreaterThanOrEqual(3);
+    expect(await look()).toEqual(['HighErrorRate firing']);
+    expect(last.hosts[0]?.errors?.critical).toBe(3);
+    await world.authos.sql('alter table users rename to people');
+    expect(await Promise.all(Array.from({ length: 11 }, () => request(world.authos, '/api/v1/organizations')))).toEqual(Array(11).fill(500));
+    await world.authos.sql('alter table people rename to users');
+    memory = { ...memory, firing: {} };
+    expect(await look()).toEqual(['HighErrorRate firing']);
+    expect(last.hosts[0]?.errors?.errors).toBeGreaterThan(10);
+    expect(runbookOf('HighErrorRate')).toBe('highErrorRate');
   });
 
   it('at the cache, jobs and disk fires for a cold cache, more than 100 failed jobs and a full volume, after its early warning', async () => {
     await look();
-    await cacheCold().put(world.authos);
+    // This sandbox keeps no answer of its monitoring: each is a lookup that misses.
+    for (let n = 0; n < 10; n += 1) await Promise.all(Array.from({ length: 12 }, () => request(world.authos, '/api/v1/monitoring/metrics/api')));
     await addFailedJobs(world.authos, 101);
     await fill(85);
     const told = await look();
