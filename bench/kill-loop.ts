@@ -18,7 +18,7 @@ if (!Number.isInteger(kills) || kills < 3) {
 }
 const clients = 8;
 const patienceMs = 600_000;
-const distinctPerKill = 8;
+const distinctPerKill = 6;
 /** What comes after the first page is none of this bench's business, however long it takes. */
 const never = '240h';
 const times = { secondaryAfter: never, contactAfter: never, roundEvery: never, silentAfter: never, firstWord: never };
@@ -47,7 +47,7 @@ async function main(site: BenchSite): Promise<number> {
     await killOne(site, state.killed);
   }
   const last = await site.spawnServer();
-  await untilServing('server', last, () => alive(site), site.interrupted, 90_000);
+  await untilServing('server', last, () => alive(site), site.interrupted, patienceMs);
   state.over = true;
   await Promise.all(load);
   await until(site, 'an empty spool', async () => (await (await fetch(`${site.server}/metrics`)).text()).includes('responder_spool_entries 0'));
@@ -60,7 +60,7 @@ async function killOne(site: BenchSite, n: number): Promise<void> {
   const child = await site.spawnServer();
   if (n % 5 === 4) await delay(Math.random() * 3_000);
   else {
-    await untilServing('server', child, () => alive(site), site.interrupted, 90_000);
+    await untilServing('server', child, () => alive(site), site.interrupted, patienceMs);
     await delay(200 + Math.random() * 1_500);
   }
   process.kill(child.pid, 'SIGKILL');
@@ -89,9 +89,9 @@ async function client({ server, interrupted }: BenchSite, sent: Sent[], state: {
       if (answer.includes('ECONNREFUSED')) one.tried -= 1;
       else state.brokenOff += 1;
       if (interrupted.aborted) return;
-      await delay(50);
+      await delay(250);
     }
-    await delay(10);
+    await delay(25);
   }
 }
 

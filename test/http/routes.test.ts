@@ -17,11 +17,6 @@ beforeAll(async () => {
       if (isDown) throw down;
     },
   });
-  const { accept } = memory.incidents;
-  memory.incidents.accept = async (routed) => {
-    if (isDown) throw down;
-    return accept(routed);
-  };
   seen = memory.seen;
   ({ url: base, log, close } = await served(memory.incidents));
 });
@@ -68,10 +63,17 @@ describe('an alert', () => {
     expect((json.alerts as { state: string }[]).map(({ state }) => state)).toEqual(['joined', 'ignored']);
   });
 
-  it('is answered 503 with Retry-After while Temporal is away', async () => {
-    isDown = true;
-    const { status, json, headers } = await call(`${base}/alerts`, { ...source, body: { title: 'x' } });
-    expect([status, json.error, headers.get('retry-after')]).toEqual([503, 'temporal_unreachable', '5']);
+  it.each(['temporal_unreachable', 'spool_full', 'spool_unwritable'] as const)('that can not be kept (%s) is answered 503 with Retry-After, counted, and a line of level error', async (code) => {
+    const { incidents } = remembering({ accept: () => Promise.reject(new ApiError(code, 'try again')) });
+    const full = await served(incidents);
+    try {
+      const { status, json, headers } = await call(`${full.url}/alerts`, { ...source, body: { title: 'x' } });
+      expect([status, json.error, headers.get('retry-after')]).toEqual([503, code, '5']);
+      expect(full.log.map((line) => JSON.parse(line) as { level: number; msg: string })).toContainEqual(expect.objectContaining({ level: 50, msg: code }));
+      expect((await call(`${full.url}/metrics`)).text).toContain(`responder_http_refusals_total{source="monitoring",code="${code}"} 1`);
+    } finally {
+      await full.close();
+    }
   });
 
   it.each<[string, number, string, Parameters<typeof call>[1]]>([
