@@ -63,9 +63,9 @@ afterAll(async () => {
 });
 
 /** One canary, with its waits skipped. */
-async function fly(): Promise<CanaryResult> {
+async function fly(to = 'canary'): Promise<CanaryResult> {
   office.letters.length = outside.requests.length = logged.length = 0;
-  return env.client.workflow.execute<(plan: { to: string }) => Promise<CanaryResult>>('canary', { workflowId: `canary-${randomUUID()}`, taskQueue: queues.incidents, args: [{ to: 'canary' }] });
+  return env.client.workflow.execute<(plan: { to: string }) => Promise<CanaryResult>>('canary', { workflowId: `canary-${randomUUID()}`, taskQueue: queues.incidents, args: [{ to }] });
 }
 
 async function counted(): Promise<Record<string, number>> {
@@ -96,6 +96,15 @@ describe('a canary', () => {
     expect(logged).toMatchObject([{ level: 50, msg: 'canary failed', outcome: 'page failed' }]);
   });
 
+  it('whose page reached another in place of its person tells nobody outside', async () => {
+    holders['Escalation contact'] = ['bob'];
+    const { outcome, because } = await fly('somebody-who-left');
+    delete holders['Escalation contact'];
+    expect({ outcome, because }).toEqual({ outcome: 'page failed', because: expect.stringContaining('somebody-who-left was not reached') as string });
+    expect(office.letters.map(({ to, subject }) => `${to} ${subject.split(' – ')[1]}`)).toEqual(expect.arrayContaining(['bob@example.com Notice: this is how a page arrives', 'alice@example.com Notice: page failed']));
+    expect(outside.requests).toEqual([]);
+  });
+
   it('that can not tell the watch outside tells level 1, without the address of the watch', { timeout: 60_000 }, async () => {
     status = 500;
     const { outcome, because } = await fly();
@@ -105,7 +114,7 @@ describe('a canary', () => {
     expect(outside.requests.length).toBeGreaterThan(2);
     expect(office.letters.map(({ to }) => to).toSorted()).toEqual(['alice@example.com', 'bob@example.com', 'canary@example.com']);
     expect(JSON.stringify([office.letters, logged])).not.toContain('of-the-canary');
-    expect(await counted()).toEqual({ delivered: 1, 'page failed': 1, 'ping failed': 1 });
+    expect(await counted()).toEqual({ delivered: 1, 'page failed': 2, 'ping failed': 1 });
   });
 
   it('is told to Prometheus with its interval and when one was last delivered', async () => {
