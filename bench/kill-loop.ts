@@ -120,10 +120,12 @@ async function examine(site: BenchSite, sent: Sent[]): Promise<Found> {
       continue;
     }
     const pages = firstPages(site, n);
-    const { alerts } = await site.client.workflow.getHandle(workflowId).query<IncidentView>('show');
+    const { alerts, pages: onRecord } = await site.client.workflow.getHandle(workflowId).query<IncidentView>('show');
     if ((executions.get(workflowId) ?? 0) > 1 || new Set(pages.map((key) => key.split('/')[0])).size > 1) found.doubled += 1;
     if (pages.length === 0) found.unpaged += 1;
-    if (pages.length > 1) found.pagedTwice += 1;
+    // A mail whose answer is late on a busy machine is sent again under its key, and its incident counts that.
+    const repeats = onRecord.find(({ key }) => key === pages[0])?.repeats ?? 0;
+    if (new Set(pages).size > 1 || pages.length > repeats + 1) found.pagedTwice += 1;
     found.repeatsLost += Math.max(0, answered - alerts.count);
     found.repeatsDoubled += Math.max(0, alerts.count - tried);
   }
