@@ -120,4 +120,20 @@ export type Later = { person: string } & ({ after: number } | { until: number })
 export interface OwnPage {
   deliveries: Delivery[];
   missing: Missing[];
+  /** Copies that are still to leave: by the server for as long as Temporal is away, then by the incident. Absent if none is. */
+  later?: OwnLater[];
+}
+
+/** One person's copy at a later moment `at`: by contacts with a delay of `after`, or at the end of quiet hours. Times in ms. */
+export interface OwnLater {
+  person: string;
+  at: number;
+  after?: number;
+  /** A channel may have taken it and not said so. */
+  mayHaveArrived?: true;
+}
+
+/** When a copy leaves by contacts with a delay: a page that was late itself begins its delay when it is out. Times in ms. */
+export function delayedUntil(delay: number, { dueAt, now }: { dueAt: number; now: number }): number {
+  return (now < dueAt + delay ? dueAt : now) + delay;
 }

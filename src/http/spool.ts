@@ -38,6 +38,8 @@ export interface Spool {
   remove(workflowId: string): Promise<void>;
   /** Takes an entry out of the others' way, until the spool is opened again. Resolves once the disk has it. */
   setAside(workflowId: string, entry: SpoolEntry): Promise<void>;
+  /** Writes what has been set aside anew; what is kept under its workflow id since then stays. */
+  keepAside(workflowId: string, entry: SpoolEntry): Promise<void>;
   /** Lets what is being written be finished. */
   close(): Promise<void>;
 }
@@ -94,6 +96,7 @@ export async function openSpool({ folder, sealing }: { folder: string; sealing?:
             void entries.remove(workflowId);
           }),
         ),
+      keepAside: (workflowId, entry) => done(() => aside.put(entry.id, written({ workflowId, entry }))),
       async close() {
         await env.close();
         await release();

@@ -9,6 +9,7 @@ import { entryOf, openBacklog, withAlert, wordOf } from './backlog.js';
 import type { Held } from './backlog.js';
 import { ApiError } from './errors.js';
 import type { AcceptedAlert, Incidents } from './incidents.js';
+import { nextOwnPage } from './own-pages.js';
 import type { PageNotStarted } from './own-pages.js';
 import type { Spool } from './spool.js';
 import { refusalOf } from './temporal-calls.js';
@@ -195,7 +196,7 @@ export function spooledIntake({ spool, intake, page, times, atMost, metrics, log
     const { workflowId, entry } = here;
     leave(here, spool.setAside(workflowId, entry));
     answerAll(here, undefined);
-    if (!entry.fired || isPaged(here)) return;
+    if (!entry.fired || nextOwnPage(entry) === Infinity) return;
     // Its source goes on to repeat it, and each repeat is refused again.
     const now = Date.now();
     for (const [about, at] of refusalsPaged) if (now - at >= refusalsEvery) refusalsPaged.delete(about);
@@ -204,15 +205,16 @@ export function spooledIntake({ spool, intake, page, times, atMost, metrics, log
     keepPaging(here);
   }
 
-  /** Nothing else speaks for what is set aside: so it pages until everybody is reached, or the server ends. */
+  /** Nothing else speaks for what is set aside: so it pages until everybody is reached by each contact, or the server ends. */
   function keepPaging(here: Held): void {
     startPaging(here, 'Temporal refuses its alert', () => {
       const { workflowId, entry } = here;
-      void spool.setAside(workflowId, entry).catch(unwritable);
-      if (closed || isPaged(here)) return;
+      void spool.keepAside(workflowId, entry).catch(unwritable);
+      const next = nextOwnPage(entry);
+      if (closed || next === Infinity) return;
       setTimeout(() => {
         if (!closed) keepPaging(here);
-      }, here.pageRest).unref();
+      }, Math.max(here.pageRest, next - Date.now())).unref();
     });
   }
 
@@ -257,7 +259,7 @@ export function spooledIntake({ spool, intake, page, times, atMost, metrics, log
     for (const here of backlog.all()) {
       if (paging.size >= pagesAtOnce) return;
       const because = whyOverdue(here, now);
-      if (!because || !here.entry.fired || isPaged(here) || now < here.pageNotBefore) continue;
+      if (!because || !here.entry.fired || now < Math.max(nextOwnPage(here.entry), here.pageNotBefore)) continue;
       // What is on its way to Temporal is taken, and has its turn after that.
       if (!backlog.take(here)) continue;
       startPaging(here, because, () => {
@@ -281,6 +283,8 @@ export function spooledIntake({ spool, intake, page, times, atMost, metrics, log
       .then(
         (paged) => {
           here.entry = { ...here.entry, paged };
+          // A rest is for what failed.
+          if (nextOwnPage(here.entry) > Date.now()) here.pageRest = 0;
           logger.error({ workflowId: here.workflowId, people: paged.deliveries.map(({ person }) => person), missing: paged.missing.map(({ person }) => person) }, 'runbook not started: paged by the server');
         },
         (error: unknown) => logger.error({ err: error, workflowId: here.workflowId }, 'the page "runbook not started" failed'),
@@ -307,10 +311,6 @@ export function spooledIntake({ spool, intake, page, times, atMost, metrics, log
         await spool.close();
       })()),
   };
-}
-
-function isPaged({ entry: { paged } }: Held): boolean {
-  return paged !== undefined && paged.missing.length === 0;
 }
 
 function held(spooled: Pick<Held, 'workflowId' | 'entry' | 'bytes'>): Held {

@@ -12,7 +12,7 @@ import { viewOf } from './incident-view.js';
 import { byIncident, byIntake, currentRun, entry, note, twoLooks } from './incident-memory.js';
 import { queues } from './names.js';
 import { runsWithActsAtMost, stopRun, withdrawAsks } from './runs.js';
-import { pageMissing, tellItIsOver } from './telling.js';
+import { goOnFromServer, tellItIsOver } from './telling.js';
 import { undoAutomatic } from './undoing.js';
 
 const reports = proxyActivities<ReportActivities>({
@@ -117,14 +117,14 @@ export function reopen(books: Books, alert: Alert): void {
   books.aside(() => locks.letIn({ environment: memory.start.place.environment, incidentId: memory.start.id }));
 }
 
-/** The page that begins a reopening, where the server has sent it while Temporal was away: only whom it missed is paged. */
-function countOwnPage(books: Books, { deliveries, missing }: OwnPage, now: number): void {
+/** The page that begins a reopening, where the server has sent it while Temporal was away: only what it left is sent. */
+function countOwnPage(books: Books, own: OwnPage, now: number): void {
   const { memory } = books;
   const next = nextPage(memory.policy, memory.ladder, now);
   // Asked only here, so that no other incident has the mark in its history.
-  if (!next || deliveries.length === 0 || !patched('own page of a reopening')) return;
+  if (!next || own.deliveries.length === 0 || !patched('own page of a reopening')) return;
   memory.ladder = pagedNow(memory.policy, memory.ladder, next.page, now);
-  pageMissing(books, next.page, missing, now);
+  goOnFromServer(books, next.page, own, now);
 }
 
 /** True once a closed incident can no longer be reopened. */

@@ -13,7 +13,7 @@ import { act, takeRefusal } from './person-actions.js';
 import type { Request } from './people.js';
 import { pageUndelivered } from './receipts.js';
 import { expireAsks, letWatchBegin, noticeSilence, runAsked, runChanged, runEnded, runFound, startWantedRun } from './runs.js';
-import { notePaged, pageMissing, sendPage, tellAsks, tellNews, tellRole, tellWaiting } from './telling.js';
+import { goOnFromServer, notePaged, sendPage, tellAsks, tellNews, tellRole, tellWaiting } from './telling.js';
 import type { Undone } from './undo.js';
 import { recordUndone } from './undoing.js';
 import { nextWaiting } from './waiting-pages.js';
@@ -170,7 +170,7 @@ function tellAtStart(books: Books, now: number): void {
   if (memory.toldAtStart) return;
   memory.toldAtStart = true;
   const { paged } = memory.start;
-  if (paged) pageMissing(books, firstPageOf(memory.start), paged.missing, now);
+  if (paged) goOnFromServer(books, firstPageOf(memory.start), paged, now);
   for (const role of memory.start.ladder.told) tellRole(books, role, `told-${role}`, now);
 }
 

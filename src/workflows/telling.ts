@@ -1,13 +1,13 @@
 import { ActivityFailure, CancellationScope, isCancellation, proxyActivities } from '@temporalio/workflow';
 import type { PageActivities } from '../activities/pages.js';
 import type { DuePage } from '../domain/ladder.js';
-import type { Delivery, Missing, News, OwnPage, PageRequest, PageResult } from '../domain/page.js';
+import type { Delivery, News, OwnPage, PageRequest, PageResult } from '../domain/page.js';
 import type { Books } from './desk.js';
 import { headOf, storyOf } from './incident-view.js';
 import { byIntake, byLadder, entry, type IncidentMemory, note, openAsks, peoplePaged } from './incident-memory.js';
 import { queues } from './names.js';
 import { awaitReceipts } from './receipts.js';
-import { keepForLater, takeWaiting } from './waiting-pages.js';
+import { keepForLater, keepFromServer, takeWaiting } from './waiting-pages.js';
 
 function pages(summary: string, scheduleToCloseTimeout?: '10 minutes'): PageActivities {
   return proxyActivities<PageActivities>({
@@ -65,10 +65,11 @@ export function notePaged(memory: IncidentMemory, { deliveries }: OwnPage): void
   note(memory, entry(Date.now(), byIntake, 'page', `runbook not started, since Temporal was away: the server paged ${news.map(inWords).join(', ')}`));
 }
 
-/** Pages those of level 1 whom the server could not reach. */
-export function pageMissing(books: Books, due: DuePage, missing: Missing[], now: number): void {
-  if (missing.length === 0) return;
-  const request: PageRequest = { kind: 'page', due, only: missing, ...about(books, now) };
+/** Goes on with the server's own page: what is still to leave leaves from here, and whom it could not reach is paged. */
+export function goOnFromServer(books: Books, due: DuePage, own: OwnPage, now: number): void {
+  keepFromServer(books.memory, own, due, now);
+  if (own.missing.length === 0) return;
+  const request: PageRequest = { kind: 'page', due, only: own.missing, ...about(books, now) };
   deliver(books, request, 'Page those whom the server did not reach', (result) => {
     note(books.memory, entry(Date.now(), byLadder, 'page', `not reached by the server: ${result.deliveries.map(inWords).join(', ')}`));
   });

@@ -1,5 +1,5 @@
 import type { DuePage } from '../domain/ladder.js';
-import type { Later, PageRequest } from '../domain/page.js';
+import { delayedUntil, type Later, type OwnPage, type PageRequest } from '../domain/page.js';
 import { byLadder, entry, type IncidentMemory, note } from './incident-memory.js';
 
 /** One person's copy that leaves at a later moment: by contacts with a delay, or once their quiet hours are over. Times in ms. */
@@ -21,6 +21,18 @@ export function keepForLater(memory: IncidentMemory, request: PageRequest, later
   for (const one of later) memory.waiting = [...without(memory.waiting, one, request), waitingFrom(memory, request, one, now)];
 }
 
+/** Takes over what the server has not sent of its own page of level 1. */
+export function keepFromServer(memory: IncidentMemory, { later = [] }: OwnPage, due: DuePage, now: number): void {
+  for (const { person, at, after } of later) {
+    if (after === undefined) noteHeld(memory, person, at, now);
+    memory.waiting = [...(memory.waiting ?? []), { person, at, ...(after !== undefined && { after }), due }];
+  }
+}
+
+function noteHeld(memory: IncidentMemory, person: string, until: number, now: number): void {
+  note(memory, entry(now, byLadder, 'page', `${person} is not told before ${new Date(until).toISOString()}: quiet hours`));
+}
+
 /** A person whom quiet hours keep from several pages gets the last of them, which tells all. */
 function without(waiting: readonly WaitingPage[] = [], one: Later, request: PageRequest): WaitingPage[] {
   if ('after' in one) return [...waiting];
@@ -38,14 +50,13 @@ function waitingFrom(memory: IncidentMemory, request: PageRequest, one: Later, n
   const before = memory.waiting?.flatMap((waiting) => (waiting.person === person && waiting.asks ? waiting.asks : [])) ?? [];
   const what = request.kind === 'page' ? { due: request.due } : { asks: [...before, ...(request.kind === 'ask' ? request.asks.map(({ id }) => id) : [])] };
   if ('until' in one) {
-    note(memory, entry(now, byLadder, 'page', `${person} is not told before ${new Date(one.until).toISOString()}: quiet hours`));
+    noteHeld(memory, person, one.until, now);
     const after = delayOf(request);
     return { person, at: one.until, ...(after !== undefined && { after }), ...what };
   }
-  const after = one.after * (memory.start.times.minute / 60_000);
-  // A page that was late itself begins its delay when it is out.
-  const from = request.kind === 'page' && now < request.due.dueAt + after ? request.due.dueAt : now;
-  return { person, at: from + after, after: one.after, ...what };
+  const delay = one.after * (memory.start.times.minute / 60_000);
+  const dueAt = request.kind === 'page' ? request.due.dueAt : now;
+  return { person, at: delayedUntil(delay, { dueAt, now }), after: one.after, ...what };
 }
 
 /** Takes out what is to leave now. What waits for an acknowledgement is gone once there is one, or paging is on hold. */

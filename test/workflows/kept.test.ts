@@ -24,6 +24,25 @@ describe('an incident whose alerts were kept by the server', () => {
     await world.endIncidents();
   });
 
+  it('sends what the server left for later: by contacts with a delay, unless somebody has it, and at the end of quiet hours', async () => {
+    const begun = await world.env.currentTimeMs();
+    const later = [{ person: 'infra', at: begun + 150_000 }, { person: 'ops-primary', at: begun + 120_000, after: 120_000 }];
+    const incident = await world.open({ activities: hostNeeding().activities, start: { paged: { deliveries: [delivery('ops-primary')], missing: [], later } } });
+    await incident.pass(1);
+    expect(incident.pages()).toEqual([]);
+    await incident.pass(3);
+    expect(incident.pages()).toEqual(['ops-primary @ 2', 'infra @ 2']);
+    expect(world.sent.flatMap(({ key }) => (key.startsWith(incident.start.id) ? [key.slice(37)] : []))).toEqual(['1/0.0/ops-primary/after-120s', '1/0.0/infra']);
+    expect((await incident.story('page'))[0]).toMatch(/infra is not told before .*: quiet hours$/);
+    const now = await world.env.currentTimeMs();
+    const other = await world.open({ activities: hostNeeding().activities, start: { paged: { deliveries: [delivery('ops-primary')], missing: [], later: [{ person: 'ops-primary', at: now + 120_000, after: 120_000 }] } } });
+    await other.pass(1);
+    await other.act({ kind: 'acknowledge' }, 'infra');
+    await other.pass(3);
+    expect(other.pages()).toEqual([]);
+    await world.endIncidents();
+  });
+
   it('counts a word that is said twice once, and only what is new of one that has grown', async () => {
     const incident = await world.open({ activities: practiceHost().activities });
     const { count } = (await incident.view()).alerts;
