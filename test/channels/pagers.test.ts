@@ -19,7 +19,7 @@ async function receiver(body: object): Promise<Receiver> {
   return server;
 }
 
-const news = (kind: 'over' | 'acknowledged', ...keys: string[]): Partial<Message> => ({ kind: 'notice', urgency: 'normal', news: { kind, pages: keys.map((key) => ({ key })) } });
+const news = (kind: 'over' | 'acknowledged' | 'changed', ...keys: string[]): Partial<Message> => ({ kind: 'notice', urgency: 'normal', news: { kind, pages: keys.map((key) => ({ key })) } });
 
 describe('PagerDuty', () => {
   const pagerDuty = async () => {
@@ -45,6 +45,8 @@ describe('PagerDuty', () => {
     await channel.send(sample('oncall', news('over', 'a', 'b')));
     await channel.send(sample('oncall', news('acknowledged', 'a')));
     expect(server.json().map(({ event_action, dedup_key }) => [event_action, dedup_key])).toEqual([['resolve', 'a'], ['resolve', 'b'], ['acknowledge', 'a']]);
+    // Its events have no word for other changes.
+    expect(await channel.send(sample('oncall', news('changed', 'a'))).catch((error: unknown) => error)).toBeInstanceOf(NextChannel);
     expect(await channel.send(sample('oncall', news('over'))).catch((error: unknown) => error)).toBeInstanceOf(NextChannel);
   });
 });
@@ -67,6 +69,14 @@ describe('Opsgenie', () => {
     expect(user?.description).toHaveLength(15_000);
     expect(user?.message.length).toBeLessThanOrEqual(130);
     expect(team).toMatchObject({ responders: [{ type: 'team', name: 'Operations' }] });
+  });
+
+  it('writes a note under each alert when the incident escalates or recovers, in the words of the update', async () => {
+    const { server, channel } = await opsgenie();
+    await channel.send(sample('Operations', { ...news('changed', 'i/1/1.0/alice', 'i/2/0.0/alice'), lead: 'For your information: Disk 93 % full – escalated: Level 2.' }));
+    expect(server.requests.map(({ path, body }) => [path, JSON.parse(body)])).toEqual(
+      ['i%2F1%2F1.0%2Falice', 'i%2F2%2F0.0%2Falice'].map((alias) => [`/v2/alerts/${alias}/notes?identifierType=alias`, { source: 'AuthOS Responder', note: 'For your information: Disk 93 % full – escalated: Level 2.' }]),
+    );
   });
 
   it('closes each alert when it is over, by its alias', async () => {

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { MayHaveArrived, NextChannel } from '../../src/channels/channel.js';
+import { paced } from '../../src/channels/paced.js';
 import { slackBotChannel } from '../../src/channels/slack-bot.js';
 import { slackMessage } from '../../src/channels/slack-text.js';
 import { openReceiver } from '../support/receiver.js';
@@ -48,6 +49,34 @@ describe('the bot', () => {
     const failure: unknown = await channel.send(sample('U012AB3CDE')).catch((reason: unknown) => reason);
     expect((failure as Error).constructor).toBe(kind);
     expect((failure as Error).message).toContain(error);
+  });
+
+  it('gets followers as one message, with a link for each incident instead of buttons, within its limits', async () => {
+    const { server, channel } = await bot({ ok: true, channel: 'D024BE91L', ts: '1503435956.000247' });
+    const slow = paced(slackBotChannel({ token: 'xoxb-1', api: server.url, buttons: true }), { paceOf: () => ({ bundle: 300 }) });
+    open.push(slow);
+    const page = (id: string) => {
+      const url = `https://responder.example.com/links/${id}`;
+      return sample('U012AB3CDE', {
+        key: `${id}/1/0.0/alice`,
+        incident: { id, severity: 'High', title: `It is ${id} <!channel>`, target: 'app-1' },
+        text: `lead of ${id}\n\n${'y'.repeat(4_000)}\n`,
+        answers: [{ action: 'acknowledge', label: 'Acknowledge' }],
+        links: [{ action: 'acknowledge', label: 'Acknowledge', url }],
+      });
+    };
+    await channel.send(page('zero'));
+    const receipts = await Promise.all([slow.send(page('one')), ...Array.from({ length: 19 }, (_, n) => slow.send(page(`follower-${n}`)))]);
+    const bodies = server.json() as { text: string; blocks: { type: string; elements?: { url?: string; value?: string }[] }[] }[];
+    expect(bodies).toHaveLength(3);
+    const bundle = bodies[2] ?? expect.fail('no bundle');
+    expect(bundle.text).toContain('19 incidents');
+    expect(bundle.text).not.toContain('<!channel>');
+    const buttons = bundle.blocks.flatMap(({ elements = [] }) => elements);
+    expect(buttons).toHaveLength(19);
+    expect(buttons.every(({ url, value }) => url?.startsWith('https://responder.example.com/links/follower-') && value === undefined)).toBe(true);
+    expect(bundle.blocks.length).toBeLessThanOrEqual(50);
+    expect(new Set(receipts.slice(1).map(({ reference }) => reference))).toEqual(new Set(['D024BE91L/1503435956.000247']));
   });
 
   it('writes news into the thread of the last page', async () => {
