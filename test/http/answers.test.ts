@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { emailChannel } from '../../src/channels/email.js';
+import { twilioSmsChannel } from '../../src/channels/twilio.js';
 import { Secret } from '../../src/config.js';
 import { linkSigner } from '../../src/links/signed-links.js';
 import { temporalIncidents } from '../../src/http/temporal-incidents.js';
@@ -24,15 +25,21 @@ const base = 'https://responder.example.com';
 const times = { ...scaled(standardTimes, 1 / 150), approvalExpires: 60_000, lateAfter: 5_000 };
 const permissions: Permissions = { approve: { destructive: ['CTO'] }, twoPeople: [], ownRequests: 'refused' };
 
+const authToken = 'twilio-XK3v9dQpL0sT8rWz';
+const account = `AC${'0'.repeat(32)}`;
+
 let office: PostOffice;
+let twilio: Awaited<ReturnType<typeof openReceiver>>;
 let slack: Awaited<ReturnType<typeof openReceiver>>;
 let world: World;
 let server: Awaited<ReturnType<typeof served>>;
 beforeAll(async () => {
   office = await openPostOffice();
   slack = await openReceiver(() => ({ status: 200, body: 'ok' }));
+  twilio = await openReceiver((_request, n) => ({ status: 201, headers: { 'content-type': 'application/json' }, body: JSON.stringify({ sid: `SM${n}`, status: 'queued' }) }));
+  const sms = twilioSmsChannel({ account, authToken, from: '+4930000001', api: twilio.url, receipts: `${base}/twilio/receipts` });
   const mail = emailChannel({ server: { host: '127.0.0.1', port: office.port }, from: 'Responder <responder@example.com>' });
-  world = await openWorld({ realTime: true, pages: { channels: [mail], links: { signer: linkSigner([key]), base, validForMs: 3_600_000 } } });
+  world = await openWorld({ realTime: true, people: { infra: { contacts: [{ sms: '+4930000002' }, { email: 'infra@example.com' }] } }, pages: { channels: [mail, sms], links: { signer: linkSigner([key]), base, validForMs: 3_600_000 } } });
   const config = {
     times, automation: {}, permissions, roster: { roles: standardRoles },
     links: { console: base, temporalUi: base, keys: [], validFor: 1 },
@@ -43,7 +50,7 @@ beforeAll(async () => {
     [['ops-primary', 'U0PRIMARY1'], ['cto', 'U0CTO00001']].map(([id = '', slackId = '']) => [id, { id, name: id, contacts: [{ email: `${id}@example.com` }, { slack: slackId }] }]),
   );
   server = await served(incidents, {}, {
-    linkKeys: [new Secret(key)], people, channels: { slack: { token: new Secret('xoxb'), signingSecret: new Secret(signingSecret), api: `${slack.url}/api` } },
+    linkKeys: [new Secret(key)], people, channels: { twilio: { account, authToken: new Secret(authToken), from: '+4930000001', api: twilio.url }, slack: { token: new Secret('xoxb'), signingSecret: new Secret(signingSecret), api: `${slack.url}/api` } },
   });
 });
 afterAll(async () => {
@@ -51,6 +58,7 @@ afterAll(async () => {
   await server?.close();
   await world?.close();
   await slack?.close();
+  await twilio?.close();
   await office?.close();
 });
 
@@ -116,5 +124,29 @@ describe('an answer to a page reaches a real incident', () => {
     await incident.until(() => host.did.length > 0, 'the act');
     expect(host.did).toEqual(['Delete']);
     expect((await incident.view()).timeline.filter(({ what }) => what === 'refused')).toHaveLength(1);
+  });
+});
+
+describe('a receipt that a text message did not arrive', () => {
+  it('makes the person be told by the next contact at once, under the same key, and only if Twilio signed it', async () => {
+    const incident = await world.open({ activities: hostNeeding().activities, start: { times } });
+    await known(incident);
+    await incident.until(({ pages }) => pages.some(({ person, channel }) => person === 'infra' && channel === 'sms'), 'the text message');
+    const callback = twilio.requests.flatMap(({ body }) => new URLSearchParams(body).get('StatusCallback') ?? []).find((url) => url.includes(incident.start.id)) ?? '';
+    const path = callback.slice(base.length);
+    const sid = (await incident.view()).pages.find(({ channel }) => channel === 'sms')?.reference ?? '';
+    const tell = async (by: string) => {
+      const fields = { MessageSid: sid, MessageStatus: 'undelivered', ErrorCode: '30003' };
+      const sorted = Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1)).flat().join('');
+      const signature = createHmac('sha1', by).update(`http://127.0.0.1:8080${path}${sorted}`).digest('base64');
+      return (await fetch(`${server.url}${path}`, { method: 'POST', body: new URLSearchParams(fields), headers: { 'x-twilio-signature': signature } })).status;
+    };
+    expect(await tell('guessed')).toBe(401);
+    expect(await tell(authToken)).toBe(204);
+    const key = `${incident.start.id}/1/0.0/infra`;
+    const { pages, timeline } = await incident.until((view) => view.pages.some(({ channel }) => channel === 'email 2'), 'the next contact');
+    expect(pages.filter(({ person }) => person === 'infra').map((page) => [page.key, page.channel])).toEqual([[key, 'sms'], [key, 'email 2']]);
+    expect(office.to('infra@example.com').map((letter) => letter.key)).toEqual([key]);
+    expect(timeline.map(({ text }) => text)).toContain('infra was not reached by sms: undelivered');
   });
 });
