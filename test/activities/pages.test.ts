@@ -11,6 +11,8 @@ import { pageActivities } from '../../src/activities/pages.js';
 import type { PageMetrics, PageParts } from '../../src/activities/pager.js';
 import type { Channel, Person } from '../../src/channels/channel.js';
 import { emailChannel } from '../../src/channels/email.js';
+import { paced } from '../../src/channels/paced.js';
+import type { Pace } from '../../src/channels/paced.js';
 import { logChannel } from '../../src/channels/log.js';
 import { pagerDutyChannel } from '../../src/channels/pagerduty.js';
 import { webhookChannel } from '../../src/channels/webhook.js';
@@ -75,6 +77,8 @@ interface Wishes {
   channels?: PageParts['channels'];
   smtpTimeoutMs?: number;
   onFailed?: () => void;
+  /** Everybody's, for mail. */
+  pace?: Pace;
   worker?: Pick<WorkerOptions, 'maxHeartbeatThrottleInterval'>;
 }
 
@@ -97,7 +101,7 @@ async function world(wishes: Wishes = {}): Promise<World> {
   const activities = pageActivities({
     holders: (role) => ({ people: roles[role] ?? [] }),
     people: wishes.people ?? people,
-    channels: [...(wishes.channels ?? []), email],
+    channels: [...(wishes.channels ?? []), wishes.pace ? paced(email, { paceOf: () => wishes.pace }) : email],
     log,
     metrics: {
       accepted: (event) => accepted.push(event),
@@ -333,6 +337,19 @@ describe('a page', () => {
     expect(office.to('alice@example.com')).toHaveLength(1);
     expect(receiver.requests).toHaveLength(1);
     expect(failed).toEqual([expect.objectContaining({ channel: 'webhook', failure: 'retryable' })]);
+  });
+
+  it('goes by the next contact where its person has had as many messages as they want by the first, counted and in the record; one that is Critical does not', async () => {
+    const contacts = [{ email: 'alice@example.com' }, { email: 'alice@phone.example.com' }];
+    const { office, send, failed } = await world({ people: { alice: { name: 'Alice', contacts } }, pace: { atMost: { messages: 1, per: 600_000 } } });
+    const page = (severity: 'High' | 'Critical', round: string): PageRequest => ({ ...pageOf(part(1, ['Primary'], { round })), incident: { ...common().incident, severity } });
+    await send(page('High', '1.0'));
+    const { deliveries, problems } = await send(page('High', '2.0'));
+    expect(failed).toEqual([{ kind: 'page', channel: 'email', failure: 'too many' }]);
+    expect(deliveries).toMatchObject([{ person: 'alice', channel: 'email 2', repeats: 0 }]);
+    expect(problems.join()).toContain('alice has had 1 messages by email and wants no more yet');
+    expect((await send(page('Critical', '3.0'))).deliveries).toMatchObject([{ channel: 'email', attempts: 1 }]);
+    expect(office.letters.map(({ to, key }) => `${to} ${key.slice(37)}`)).toEqual(['alice@example.com 1/1.0/alice', 'alice@phone.example.com 1/2.0/alice', 'alice@example.com 1/3.0/alice']);
   });
 
   it('leaves a receiver alone for as long as it asks, however often it is its turn, and tells it the same id', async () => {
