@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Person } from '../../src/channels/channel.js';
 import type { TimeOfDay } from '../../src/roster/quiet-hours.js';
-import { hostNeeding } from '../support/practice-host.js';
+import { hostNeeding, over } from '../support/practice-host.js';
 import { openWorld, type World } from '../support/world.js';
 
 const hour = 3_600_000;
@@ -91,6 +91,21 @@ describe('an update', () => {
       'news-3/ops-secondary/test @ 15 changed: For your information: It is broken – escalated: Level 2 Engineering Manager, due 15 min.',
     ]);
     expect(updates[0]?.news?.pages.map(({ key }) => key.slice(37))).toEqual(['1/0.0-secondary/ops-secondary']);
+  });
+});
+
+describe('an update of a recovery', () => {
+  it('goes where pages are shown once it is proven, before the all-clear', async () => {
+    const host = hostNeeding();
+    const incident = await world.open({ activities: host.activities });
+    await incident.pass(6);
+    await incident.until(({ runs }) => runs.at(-1)?.endedAt !== undefined, 'the end of the run');
+    host.verdict = over;
+    await incident.act({ kind: 'check' }, 'alice');
+    await incident.until(({ state }) => state === 'watching', 'the watch');
+    const updates = () => world.sent.filter(({ key, kind, news }) => key.startsWith(incident.start.id) && kind === 'notice' && news);
+    await incident.until(() => updates().length > 0, 'the update');
+    expect(updates().map(({ key, lead }) => `${key.slice(37)}: ${lead}`)).toEqual(['news-1/ops-secondary/test: For your information: It is broken – it has recovered, and is watched.']);
   });
 });
 
