@@ -27,12 +27,15 @@ export interface BenchSite {
   quiet(): Promise<void>;
   /** Writes the config that processes started later read. */
   configure(times?: object): Promise<void>;
-  startServer(): Promise<OwnedProcess>;
+  /** `node` are further arguments of Node. */
+  startServer(node?: string[]): Promise<OwnedProcess>;
   /** The same without waiting until it serves. */
   spawnServer(): Promise<OwnedProcess>;
   /** Kills Temporal, whose database stays; what it returns starts it again on the same port. */
   killTemporal(): Promise<() => Promise<void>>;
   startWorker(...roles: string[]): Promise<OwnedProcess>;
+  /** A server of the bench on a port of its own: file and arguments before the port. Its `http://127.0.0.1:<port>`. */
+  startOther(name: string, ...args: string[]): Promise<string>;
   /** The floor sends the same mail as the product: this one. */
   startFloor(mail: Pick<Mail, 'subject' | 'text' | 'html'>): Promise<void>;
 }
@@ -75,15 +78,15 @@ export async function openSite(incidents: number, closers: (() => Promise<unknow
   await mkdir(join(folder, 'state'));
 
   const { address } = temporal;
-  const spawn = async (name: string, args: string[]): Promise<OwnedProcess> => {
+  const spawn = async (name: string, args: string[], node: string[] = []): Promise<OwnedProcess> => {
     const env = { RESPONDER_CONFIG: configFile, BENCH_TOKEN: token, FLOOR_TEMPORAL: address };
-    const child = await startOwned({ name, file: process.execPath, args: [...profiling(), '--import', tsx, ...args], folder, logFile: join(folder, `${name}.log`), env });
+    const child = await startOwned({ name, file: process.execPath, args: [...profiling(), ...node, '--import', tsx, ...args], folder, logFile: join(folder, `${name}.log`), env });
     closers.push(() => child.stop());
     pids.set(name, child.pid);
     return child;
   };
-  const start = async (name: string, args: string[], serves: (child: OwnedProcess) => Promise<unknown>): Promise<OwnedProcess> => {
-    const child = await spawn(name, args);
+  const start = async (name: string, args: string[], serves: (child: OwnedProcess) => Promise<unknown>, node: string[] = []): Promise<OwnedProcess> => {
+    const child = await spawn(name, args, node);
     await untilServing(name, child, () => serves(child), interrupted, 90_000);
     return child;
   };
@@ -97,7 +100,7 @@ export async function openSite(incidents: number, closers: (() => Promise<unknow
     processorTime: () => processorTime(pids),
     quiet: () => quiet(() => processorTime(pids), interrupted),
     configure: (times) => writeFile(configFile, stringify({ ...configWith({ port, mailPort: mailbox.port, address, domains, folder }), ...(times && { times }) })),
-    startServer: () => start('server', [file('../src/server.ts')], () => answers(`http://127.0.0.1:${port}/readyz`)),
+    startServer: (node) => start('server', [file('../src/server.ts')], () => answers(`http://127.0.0.1:${port}/readyz`), node),
     spawnServer: () => spawn('server', [file('../src/server.ts')]),
     async killTemporal() {
       process.kill(temporal.pid, 'SIGKILL');
@@ -105,6 +108,11 @@ export async function openSite(incidents: number, closers: (() => Promise<unknow
       return async () => void (temporal = await startTemporal({ folder: join(folder, 'temporal'), database: 'file', port: Number(address.split(':')[1]) }));
     },
     startWorker: (...roles) => start(roles.join('-').replaceAll(':', '-'), [file('../src/worker.ts'), ...roles], (child) => says(child, 'workers run')),
+    async startOther(name, script = '', ...args) {
+      const own = await getPort();
+      await start(name, [file(script), ...args, `${own}`], () => answers(`http://127.0.0.1:${own}/`));
+      return `http://127.0.0.1:${own}`;
+    },
     async startFloor({ subject, text, html }) {
       const mailFile = join(folder, 'mail.json');
       await writeFile(mailFile, JSON.stringify({ subject, text, html }));

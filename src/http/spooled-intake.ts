@@ -114,7 +114,8 @@ export function spooledIntake({ spool, intake, page, times, atMost, metrics, log
 
   /** What becomes of an entry, if it may go now and few others wait for such an answer. */
   async function answerFor(here: Held): Promise<AcceptedAlert | undefined> {
-    if (outage || asking >= mayAsk || here.notBefore > Date.now()) return undefined;
+    // In a burst those on their way have Temporal busy for longer than a sender should wait.
+    if (outage || asking >= mayAsk || active.size >= mayAsk || here.notBefore > Date.now()) return undefined;
     asking += 1;
     here.asking += 1;
     let waited: NodeJS.Timeout | undefined;

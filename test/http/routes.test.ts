@@ -261,6 +261,22 @@ describe('a question where alerts would go', () => {
     expect(seen.accepted).toEqual([]);
   });
 
+  it.each([
+    ['responder', 'own'],
+    ['grafana', 'grafana'],
+    ['prometheus', 'prometheus'],
+    ['authos', 'authos-detailed'],
+    ['uptime-kuma', 'uptime-kuma'],
+    ['sentry', 'sentry-metric'],
+    ['cloudevents', 'cloudevents'],
+  ])('is answered for each alert of a recorded body of %s', async (format, name) => {
+    const body: unknown = JSON.parse(await readFile(new URL(`../alerts/fixtures/${name}.json`, import.meta.url), 'utf8'));
+    const { status, json } = await call(`${base}/api/route?format=${format}`, { ...alice, body });
+    expect([status, (json.alerts as object[]).length > 0]).toEqual([200, true]);
+    for (const one of json.alerts as { because: string }[]) expect(one.because).toMatch(/^(?:rule \d+: its name matches|no rule fits its name|the alert asks for)/);
+    expect(seen.accepted).toEqual([]);
+  });
+
   it('is refused for a format that is none, and to a source', async () => {
     expect((await call(`${base}/api/route?format=smoke`, { ...alice, body: {} })).json).toMatchObject({ error: 'invalid', message: expect.stringContaining('must be one of responder, alertmanager') as string });
     expect((await call(`${base}/api/route`, { ...source, body: {} })).status).toBe(403);
