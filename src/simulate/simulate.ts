@@ -138,7 +138,8 @@ function resultOf(
     scenario: scenarioName,
     at: begunAt,
     until,
-    pages: world.sent.map((sent) => pageOf(sent, view, config)),
+    // What is due at the very end has left for some and not for others when it is looked at.
+    pages: world.sent.filter(({ at }) => at < until).map((sent) => pageOf(sent, view, config)),
     looks: steps.filter(({ phase, run }) => phase === 'diagnose' && run === 1).map(({ outcome }) => words(outcome)),
     acts: steps.filter(({ phase }) => phase === 'resolve').map(({ run, startedAt, step, act, risk, outcome }): SimulatedAct => ({ run, startedAt, step, act, risk, outcome: words(outcome) })),
     asks: view.asks.map(({ id, step, act, command, risk, askedAt, expiresAt, answer }) => ({ id, step, act, command, risk, askedAt, expiresAt, ...(answer && { answer }) })),

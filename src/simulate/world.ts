@@ -54,11 +54,12 @@ interface SimulatedWorldOptions {
  */
 export async function openSimulatedWorld({ config, recovered, onProgress, signal }: SimulatedWorldOptions): Promise<SimulatedWorld> {
   quietRuntime();
-  const [env, incidents, runs] = await Promise.all([
-    findBinary('temporal-test-server', { onProgress }).then((path) => TestWorkflowEnvironment.createTimeSkipping({ server: { executable: { type: 'existing-path', path } } })),
+  const [path, incidents, runs] = await Promise.all([
+    findBinary('temporal-test-server', { onProgress }),
     workflowBundle('incidents'),
     workflowBundle('simulated-runs'),
   ]);
+  const env = await TestWorkflowEnvironment.createTimeSkipping({ server: { executable: { type: 'existing-path', path } } });
   const namespace = 'default';
   await registerSearchAttributes(env.connection, namespace);
   const client = new Client({ connection: env.connection, namespace });

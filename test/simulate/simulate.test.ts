@@ -53,7 +53,7 @@ const env: Record<string, string> = { TOKEN: 'a-token-of-the-test', SECRET: `whs
 const simulated = (...words: string[]) => responder(['simulate', ...words], { env: { ...env, RESPONDER_CONFIG: join(folder, 'responder.yaml') } });
 
 describe('responder simulate', () => {
-  it('plays a night of the config at that time, which nobody answers, and leaves everybody alone', { timeout: 60_000 }, async () => {
+  it('plays a night of the config at that time, which nobody answers, and leaves everybody alone', { timeout: 240_000 }, async () => {
     const { stdout, exitCode } = await simulated('databaseConnectionFailures', '--at', in20Days.toISOString(), '--hours', '1', '--json');
     const night = JSON.parse(stdout) as Simulation;
     expect(exitCode).toBe(0);
@@ -75,7 +75,7 @@ describe('responder simulate', () => {
     expect(visitors).toBe(0);
   });
 
-  it('tells people who is paged once somebody acknowledged and fell asleep', { timeout: 60_000 }, async () => {
+  it('tells people who is paged once somebody acknowledged and fell asleep', { timeout: 240_000 }, async () => {
     const { stdout, exitCode } = await simulated('databaseConnectionFailures', '--scenario', 'ack-then-silence', '--hours', '1');
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/^Simulated: Database Connection Failures \(databaseConnectionFailures, Critical\) on production:database, ack-then-silence, from /);
@@ -87,7 +87,7 @@ describe('responder simulate', () => {
     expect(visitors).toBe(0);
   });
 
-  it('ends as recovered where proof holds from some time on', { timeout: 60_000 }, async () => {
+  it('ends as recovered where proof holds from some time on', { timeout: 240_000 }, async () => {
     const { stdout, stderr } = await simulated('sslCertificateExpiry', '--scenario', 'recovers-at=20m', '--hours', '1', '--json');
     const night = JSON.parse(stdout) as Simulation;
     expect(night.end).toMatchObject({ state: 'closed', closedAs: 'recovered' });

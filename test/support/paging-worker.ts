@@ -1,5 +1,5 @@
 import { Client, Connection } from '@temporalio/client';
-import { NativeConnection } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import { pino } from 'pino';
 import { controlActivities } from '../../src/activities/control.js';
 import { doctorChannelActivities } from '../../src/activities/doctor-channels.js';
@@ -17,6 +17,7 @@ import { dieWithParent } from './die-with-parent.js';
  * <address of a webhook>`. Everybody on call is told there. Says `ready` when it begins to look for work.
  */
 dieWithParent();
+Runtime.install({ logger: new DefaultLogger('ERROR') });
 const [address = '', url = ''] = process.argv.slice(2);
 const connection = await NativeConnection.connect({ address });
 const client = new Client({ connection: await Connection.connect({ address }) });
@@ -27,7 +28,8 @@ const paging = { people, channels: [webhook], log: logChannel({ logger: pino({ e
 const nowhere = async (): Promise<never> => Promise.reject(new Error('not here'));
 const { bar, holdRisky, letIn } = controlActivities({ client });
 const neighbours = neighbourActivities({ client });
-const parts = { connection, namespace: 'default' };
+// In this thread: a process that is killed so often should start soon.
+const parts = { connection, namespace: 'default', inThisThread: true as const };
 const workers = await Promise.all([
   incidentWorker(parts, await workflowBundle('incidents'), neighbours),
   pageWorker(parts, { ...pageActivities(paging), ...doctorChannelActivities(paging), ...neighbours, pingOutside: nowhere, countCanary: nowhere, storeReport: nowhere, pageHeld: nowhere, handOn: nowhere, bar, holdRisky, letIn }),
