@@ -23,7 +23,7 @@ export interface BenchSite {
   interrupted: AbortSignal;
   /** Of Temporal, of this process with its mailbox, and of all that was started. */
   processorTime(): Promise<ProcessorTime>;
-  /** Waits until nothing of an earlier measurement goes on: Temporal is all but idle for two seconds. Throws after five minutes. */
+  /** Waits until nothing of an earlier measurement goes on: Temporal is all but idle for two seconds. Says so if it is not after some three minutes, and goes on. */
   quiet(): Promise<void>;
   /** Writes the config that processes started later read. */
   configure(times?: object): Promise<void>;
@@ -169,13 +169,13 @@ function profiling(): string[] {
 
 async function quiet(used: () => Promise<ProcessorTime>, interrupted: AbortSignal): Promise<void> {
   const span = 2_000;
-  for (let tries = 0; tries < 150; tries++) {
+  for (let tries = 0; tries < 100; tries++) {
     const before = (await used())['temporal'] ?? 0;
     await delay(span, undefined, { signal: interrupted });
     const share = ((await used())['temporal'] ?? 0) - before;
-    if (!(share > 0.1 * span)) return;
+    if (!(share > 0.04 * span)) return;
   }
-  throw new Error('Temporal does not come to rest within five minutes');
+  console.log('  what came before is still going on: the next figure is of a busy machine');
 }
 
 async function answers(url: string): Promise<void> {

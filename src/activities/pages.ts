@@ -2,6 +2,7 @@ import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { PageRequest, PageResult } from '../domain/page.js';
 import { pager } from './pager.js';
 import type { Memory, PageParts } from './pager.js';
+import { runPace } from './run-pace.js';
 
 /** What workflows see of these activities. */
 export type PageActivities = ReturnType<typeof pageActivities>;
@@ -14,6 +15,7 @@ export type PageActivities = ReturnType<typeof pageActivities>;
  */
 export function pageActivities({ partialAfterMs = 20_000, ...parts }: PageParts & { partialAfterMs?: number }) {
   const { attempt: tryOnce } = pager(parts);
+  const runAfter = runPace();
 
   return {
     /**
@@ -47,7 +49,8 @@ export function pageActivities({ partialAfterMs = 20_000, ...parts }: PageParts 
           details: missing.map(({ person }) => person),
         });
       }
-      return result;
+      const runFrom = runAfter(request, serverNow());
+      return { ...result, ...(runFrom !== undefined && { runFrom }) };
     },
   };
 }

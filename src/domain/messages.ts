@@ -154,6 +154,8 @@ export interface IncidentStart {
   runbook: { title: string; prevention: string[] };
   /** The server has paged level 1 of this incident already. */
   paged?: OwnPage;
+  /** So long, ms, run 1 waits for the first page once that was asked for. Absent in an incident of an earlier version: 5 s from the alert. */
+  runWaits?: number;
   /** Continue as new beyond this many events, even before the server suggests it. */
   historyAtMost?: number;
 }

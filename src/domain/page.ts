@@ -111,6 +111,8 @@ export interface PageResult {
   problems: string[];
   /** Copies that are to leave later by themselves. Absent if the config asks for none. */
   later?: Later[];
+  /** Others are being paged too: the incident's run is to wait until then, ms since the epoch. Absent if it need not. */
+  runFrom?: number;
 }
 
 /** A copy for one person: by contacts with a delay (ms after the page), or at the end of quiet hours (ms since the epoch). */

@@ -28,6 +28,9 @@ export interface IntakeParts {
   recent: RecentIds;
 }
 
+/** Long enough for the page of a storm, ms; a pager that is away must not stop the cure for longer. */
+const runWaits = 20_000;
+
 /** What opens an incident if none is open. */
 export type Opening = Pick<RoutedAlert, 'alert' | 'place' | 'ladder'> & { runbook: Pick<RoutedAlert['runbook'], 'title' | 'prevention'> };
 
@@ -74,6 +77,7 @@ export function temporalIntake({ client, config, publicKeys, deadlines, recent }
       ...(config.permissions && { permissions: config.permissions }),
       publicKeys,
       links: incidentLinks(config, id, workflowId),
+      runWaits,
       ...(word.kept?.paged && { paged: word.kept.paged }),
       runbook: { title: runbook.title, prevention: runbook.prevention },
     };

@@ -45,6 +45,9 @@ export function incidentWorker(parts: WorkerParts, workflowBundle: WorkerOptions
     workflowBundle,
     activities,
     maxConcurrentWorkflowTaskExecutions: 40,
+    // An incident's first task, the one that pages, comes by another queue than its later ones: in a storm those wait, not it.
+    maxConcurrentWorkflowTaskPolls: 10,
+    nonStickyToStickyPollRatio: 0.8,
     maxCachedWorkflows: 1_000,
   });
 }

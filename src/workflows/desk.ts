@@ -58,8 +58,12 @@ export interface Desk extends Books {
   nextWake(): { at: number; label: string; exact: boolean } | undefined;
 }
 
-/** A run waits this long for the first page, ms: paging comes first, and a pager that is away must not stop the cure. */
-const firstPageGrace = 5_000;
+/** When a run no longer waits for the first page, ms since the epoch: paging comes first, and a pager that is away must not stop the cure. */
+function runAtLast({ start, firstPageAt }: IncidentMemory): number {
+  const { acceptedAt } = start.alert;
+  // Counted from the page: of many that open at once, the last would else begin their runs with it.
+  return start.runWaits === undefined ? acceptedAt + 5_000 : (firstPageAt ?? acceptedAt) + start.runWaits;
+}
 
 export function openDesk(memory: IncidentMemory, workflowId: string): Desk {
   const books: Books = {
@@ -141,7 +145,7 @@ function turn(books: Books, now: number): void {
   tellWaiting(books, now);
   lookForSymptoms(books, now);
   tellAtStart(books, now);
-  if (!memory.firstPageOver && now >= memory.start.alert.acceptedAt + firstPageGrace) memory.firstPageOver = true;
+  if (!memory.firstPageOver && now >= runAtLast(memory)) memory.firstPageOver = true;
   letWatchBegin(books);
   tellAsks(books, now);
   startWantedRun(books, now);
@@ -153,6 +157,7 @@ function page(books: Books, now: number): void {
     const next = nextPage(memory.policy, memory.ladder, now);
     if (!next || next.at > now) return;
     memory.ladder = pagedNow(memory.policy, memory.ladder, next.page, now);
+    memory.firstPageAt ??= now;
     sendPage(books, next.page, next.label, now);
   }
 }
@@ -251,7 +256,8 @@ function nextTurn(memory: IncidentMemory): { at: number; label: string; exact: b
   const run = currentRun(memory);
   if (run) add(run.quietUntil + times.silentAfter, `Run ${run.n} counts as silent`);
   else add(memory.nextCheckAt, `Check again at ${clock(memory.nextCheckAt ?? 0)}`, true);
-  if (!memory.firstPageOver) add(memory.start.alert.acceptedAt + firstPageGrace, 'Run without waiting for the first page');
+  if (!memory.firstPageOver) add(runAtLast(memory), 'Run without waiting for the first page');
+  if (!run && memory.wanted) add(memory.runFrom, 'The run starts, after pages of other incidents', true);
   if (memory.state === 'mitigated' && memory.mitigatedSince !== undefined) {
     add((memory.remindedAt ?? memory.mitigatedSince) + times.mitigatedReminderEvery, 'Reminder: still only mitigated');
     // For the others this moment means nothing: a timer for it would fire without end once it has passed.

@@ -21,6 +21,10 @@ export interface IncidentMemory {
   pages: Delivery[];
   /** The first page was accepted, or given up waiting for: the run may start. */
   firstPageOver: boolean;
+  /** When a page was first asked for. */
+  firstPageAt?: number;
+  /** The run that is wanted waits until then: others are being paged too. */
+  runFrom?: number;
   /** Copies that leave later by themselves; absent if none does. */
   waiting?: WaitingPage[];
   /** Pages whose channel tells later whether they arrived, newest last; and what was told before we had them. */

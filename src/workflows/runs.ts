@@ -24,6 +24,9 @@ export function startWantedRun(books: Books, now: number): void {
   if (!memory.wanted) return;
   const kind = memory.wanted;
   const { wantedBy } = memory;
+  // What a person asked for never waits.
+  if (wantedBy === undefined && now < (memory.runFrom ?? now)) return;
+  delete memory.runFrom;
   delete memory.wanted;
   delete memory.wantedBy;
   delete memory.nextCheckAt;

@@ -4,7 +4,7 @@ import type { DuePage } from '../domain/ladder.js';
 import type { Delivery, News, OwnPage, PageRequest, PageResult } from '../domain/page.js';
 import type { Books } from './desk.js';
 import { headOf, storyOf } from './incident-view.js';
-import { byIntake, byLadder, entry, type IncidentMemory, note, openAsks, peoplePaged } from './incident-memory.js';
+import { byIntake, byLadder, currentRun, entry, type IncidentMemory, note, openAsks, peoplePaged } from './incident-memory.js';
 import { queues } from './names.js';
 import { awaitReceipts } from './receipts.js';
 import { keepForLater, keepFromServer, takeWaiting } from './waiting-pages.js';
@@ -32,6 +32,7 @@ export function sendPage(books: Books, due: DuePage | { kind: 'reminder' }, labe
   if (parts.some(isNewLevel)) tellNews(books, 'changed', `escalated: ${label}`, now);
   deliver(books, { kind: 'page', due: { ...due, parts }, ...about(books, now) }, `Page ${why}`, (result) => {
     memory.firstPageOver = true;
+    if (result.runFrom !== undefined && memory.wanted && !currentRun(memory)) memory.runFrom = result.runFrom;
     noteTold(memory, why, result);
   });
 }
