@@ -117,8 +117,8 @@ describe('responder show', () => {
 
   it('says of each person paged whether they acknowledged', async () => {
     const screen = await shown();
-    expect(screen).toMatch(/alice +Primary +\S+ by mail +accepted +no\n/);
-    expect(screen).toMatch(/bob +Infrastructure Team +\S+ by mail +accepted, attempt 2 +yes, \d\d:\d\d:\d\d\n/);
+    expect(screen).toMatch(/alice +Primary +.+ by mail +accepted +no\n/);
+    expect(screen).toMatch(/bob +Infrastructure Team +.+ by mail +accepted, attempt 2 +yes, \d\d:\d\d:\d\d\n/);
   });
 
   it('asks for an acknowledgement when nobody holds it', async () => {
