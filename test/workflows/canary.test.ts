@@ -79,7 +79,7 @@ describe('a canary', () => {
     expect(office.letters.map(({ to, subject }) => [to, subject])).toEqual([['canary@example.com', '[Medium] Canary on responder – Notice: this is how a page arrives']]);
     expect(office.letters[0]?.text).toContain('CANARY: nothing is wrong');
     expect(outside.requests.map(({ path }) => path)).toEqual(['/ping/of-the-canary']);
-    expect(await counted()).toEqual({ delivered: 1 });
+    expect(await counted()).toEqual({ delivered: 1, 'page failed': 0, 'ping failed': 0 });
     expect(logged).toEqual([]);
   });
 
@@ -92,7 +92,7 @@ describe('a canary', () => {
     expect(office.letters[0]?.subject).toBe('[Critical] Canary on responder – Notice: page failed');
     expect(office.letters[0]?.text).toContain('pages of incidents may not arrive either');
     expect(outside.requests).toEqual([]);
-    expect(await counted()).toEqual({ delivered: 1, 'page failed': 1 });
+    expect(await counted()).toEqual({ delivered: 1, 'page failed': 1, 'ping failed': 0 });
     expect(logged).toMatchObject([{ level: 50, msg: 'canary failed', outcome: 'page failed' }]);
   });
 

@@ -130,10 +130,10 @@ describe('a mitigated incident', () => {
     expect(incident.paged()).toHaveLength(before);
     expect((await incident.view()).asks.every(({ answer }) => answer === undefined)).toBe(true);
     host.verdict = notYet;
-    const worse = await incident.until(({ state }) => state === 'open', 'the turn for the worse');
+    // Its page is on its way when the state has turned.
+    const worse = await incident.until(({ state, pages }) => state === 'open' && pages.at(-1)?.late === true, 'the turn for the worse, and its page');
     expect(worse.asks.every(({ expiresAt }) => expiresAt !== null)).toBe(true);
     expect(incident.paged().slice(before).map((page) => page.split(' ').slice(0, 2).join(' '))[0]).toBe('3/0.0 cto');
-    expect(worse.pages.at(-1)?.late).toBe(true);
   });
 
   it('acts on an offer that somebody takes a day later, and closes a relieved disk after 24 h with a follow-up', async () => {
