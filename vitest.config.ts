@@ -8,7 +8,7 @@ const results = process.env['RESPONDER_TEST_RESULTS'];
  */
 const slow = process.env['RESPONDER_SLOW'];
 const slowFolders = ['test/contract/**', 'test/e2e/**', 'test/runbooks/**'];
-const night = ['test/runbooks/worker-killed-*', 'test/runbooks/hostile-input*', 'test/runbooks/brute-force-attack*', 'test/e2e/start*', 'test/e2e/temporal-killed*', 'test/e2e/stopped*', 'test/e2e/pages-killed*', 'test/e2e/waiting-pages*', 'test/contract/monitors*', 'test/contract/openapi*'];
+const night = ['test/runbooks/worker-killed-*', 'test/runbooks/hostile-input*', 'test/runbooks/brute-force-attack*', 'test/runbooks/patrol*', 'test/e2e/start*', 'test/e2e/temporal-killed*', 'test/e2e/stopped*', 'test/e2e/pages-killed*', 'test/e2e/waiting-pages*', 'test/contract/monitors*', 'test/contract/openapi*'];
 
 export default defineConfig({
   test: {
