@@ -21,7 +21,8 @@ import { temporalIntake } from '../src/http/temporal-intake.js';
 import { recentIds } from '../src/http/temporal-search.js';
 import { createMetrics } from '../src/metrics.js';
 import { queues } from '../src/workflows/names.js';
-import { openBars, percentile, rateOf, side, spread, until } from './figures.js';
+import { openBars, percentile, spread } from './figures.js';
+import { rateOf, side, until, width } from './side.js';
 import { alertOf, bench, type BenchSite, domainOf, token } from './site.js';
 import { timed } from './timed-page.js';
 
@@ -46,8 +47,6 @@ if (unknown !== undefined || burst < 10) {
   process.exit(2);
 }
 
-/** POSTs at a time. */
-const width = 8;
 /** The spool's (src/http/spooled-intake.ts). */
 const lanes = 16;
 const rounds = 3;

@@ -2,6 +2,7 @@ import { loadavg } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { untilServing } from '../sandbox/servers/processes.js';
 import type { IncidentView } from '../src/domain/incident.js';
+import { until, width } from './side.js';
 import { alertOf, bench, type BenchSite, domainOf, post } from './site.js';
 
 /*
@@ -16,7 +17,6 @@ if (!Number.isInteger(kills) || kills < 3) {
   console.error(`bench:kills: ${JSON.stringify(process.argv[2])} is no number of kills from 3 on`);
   process.exit(2);
 }
-const clients = 8;
 const patienceMs = 600_000;
 const distinctPerKill = 6;
 /** What comes after the first page is none of this bench's business, however long it takes. */
@@ -39,7 +39,7 @@ async function main(site: BenchSite): Promise<number> {
   await site.startWorker('incidents');
   const sent: Sent[] = [];
   const state = { killed: 0, over: false, brokenOff: 0 };
-  const load = Array.from({ length: clients }, () => client(site, sent, state));
+  const load = Array.from({ length: width }, () => client(site, sent, state));
   let startTemporal: (() => Promise<void>) | undefined;
   for (; state.killed < kills; state.killed += 1) {
     if (state.killed === away.from) startTemporal = await site.killTemporal();
@@ -50,8 +50,9 @@ async function main(site: BenchSite): Promise<number> {
   await untilServing('server', last, () => alive(site), site.interrupted, patienceMs);
   state.over = true;
   await Promise.all(load);
-  await until(site, 'an empty spool', async () => (await (await fetch(`${site.server}/metrics`)).text()).includes('responder_spool_entries 0'));
-  await until(site, 'a first page of each', async () => sent.every((_, n) => firstPages(site, n).length > 0)).catch((error: unknown) => console.error(String(error)));
+  const patience = { interrupted: site.interrupted, withinMs: patienceMs, everyMs: 200 };
+  await until('an empty spool', patience, async () => (await (await fetch(`${site.server}/metrics`)).text()).includes('responder_spool_entries 0'));
+  await until('a first page of each', patience, () => sent.every((_, n) => firstPages(site, n).length > 0)).catch((error: unknown) => console.error(String(error)));
   return conclude(await examine(site, sent), sent, state.brokenOff);
 }
 
@@ -135,17 +136,9 @@ async function examine(site: BenchSite, sent: Sent[]): Promise<Found> {
 function conclude(found: Found, sent: Sent[], brokenOff: number): number {
   const answered = sent.reduce((sum, one) => sum + one.answered, 0);
   const held = Object.values(found).every((count) => count === 0);
-  console.log(`${kills} kill -9 of the server under ${clients} clients, ${away.to - away.from} of them while Temporal was away (load ${loadavg()[0]?.toFixed(1)})`);
+  console.log(`${kills} kill -9 of the server under ${width} clients, ${away.to - away.from} of them while Temporal was away (load ${loadavg()[0]?.toFixed(1)})`);
   console.log(`  ${answered} alerts answered 202, of ${sent.length} problems; ${brokenOff} requests were broken off and sent again`);
   console.log(`  incidents   ${found.lost} lost, ${found.doubled} doubled; first pages: ${found.unpaged} missing, ${found.pagedTwice} sent twice`);
   console.log(`  alerts      ${found.repeatsLost} answered and not counted, ${found.repeatsDoubled} counted twice (bar: 0 everywhere) ${held ? 'held' : 'NOT HELD'}`);
   return held ? 0 : 1;
-}
-
-async function until({ interrupted }: BenchSite, what: string, holds: () => Promise<boolean>): Promise<void> {
-  for (const giveUpAt = performance.now() + patienceMs; performance.now() < giveUpAt; await delay(200)) {
-    interrupted.throwIfAborted();
-    if (await holds()) return;
-  }
-  throw new Error(`${what} did not come within ${patienceMs / 60_000} min`);
 }

@@ -8,7 +8,7 @@ import { temporalIntake } from '../src/http/temporal-intake.js';
 import { recentIds } from '../src/http/temporal-search.js';
 import { type Bars, percentile } from './figures.js';
 import { usedEach } from './processor-time.js';
-import { side, until } from './side.js';
+import { side, until, width } from './side.js';
 import { alertOf, type BenchSite, token } from './site.js';
 
 const never = '240h';
@@ -68,13 +68,13 @@ async function pageLevels(site: BenchSite, due: Due): Promise<Lateness> {
 async function floorLevels(site: BenchSite, due: Due): Promise<Lateness> {
   const start = (n: number, at: number) =>
     site.client.workflow.start('floorLevels', { workflowId: `floor-levels/${due.count}/${n}`, taskQueue: 'floor', args: [`${due.count}/${n}`, due.afterMs.map((after) => at + after)] });
-  return lateness(site, due, ({ headers }) => Number(headers['x-responder-key']?.split('/').at(-1)), (at) => side(due.count, (n) => start(n, at)));
+  return lateness(site, due, ({ headers }) => Number(headers['x-responder-key']?.split('/').at(-1)), (at) => side(due.count, width, (n) => start(n, at)));
 }
 
 /** By the intake that alerts go through, but all accepted at one moment, so that all of a level is due at once. */
 async function openDue({ client }: BenchSite, config: Config, { first, count }: Pick<Due, 'first' | 'count'>, at: number): Promise<void> {
   const { accept } = temporalIntake({ client, config, publicKeys: [], deadlines: { ...standardDeadlines, accept: 20_000 }, recent: recentIds(1) });
-  await side(count, (n) => accept(route({ status: 'firing', ...alertOf(first + n) }, { runbooks, inventory: config, source: 'bench', acceptedAt: at })));
+  await side(count, width, (n) => accept(route({ status: 'firing', ...alertOf(first + n) }, { runbooks, inventory: config, source: 'bench', acceptedAt: at })));
 }
 
 async function lateness({ mailbox, interrupted, processorTime }: BenchSite, { count, leadMs, afterMs }: Due, levelOf: (mail: Mail) => number, open: (at: number) => Promise<void>): Promise<Lateness> {
@@ -88,7 +88,8 @@ async function lateness({ mailbox, interrupted, processorTime }: BenchSite, { co
     await open(at);
     if (Date.now() > at) throw new Error(`${count} could not be opened within ${leadMs / 1_000} s: this machine is too busy`);
     const before = await processorTime();
-    await until(interrupted, leadMs + Math.max(...afterMs) + 120_000, () => late.every((level) => level.length >= count), () => late.map(({ length }) => length).join(', '));
+    const patience = { interrupted, withinMs: leadMs + Math.max(...afterMs) + 120_000, soFar: () => late.map(({ length }) => length).join(', ') };
+    await until('all mail', patience, () => late.every((level) => level.length >= count));
     console.log(`  processor time of a page   ${usedEach(before, await processorTime(), count * afterMs.length)}`);
     return late;
   } finally {

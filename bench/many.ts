@@ -58,8 +58,8 @@ async function rate({ mailbox, interrupted }: BenchSite, { many, send, wanted, m
   });
   try {
     const startedAt = performance.now();
-    await side(many, send);
-    await until(interrupted, 600_000, () => count >= many, () => `${count} of ${many}`);
+    await side(many, width, send);
+    await until('all mail', { interrupted, withinMs: 600_000, soFar: () => `${count} of ${many}` }, () => count >= many);
     return many / ((lastAt - startedAt) / 1_000);
   } finally {
     stop();

@@ -1,6 +1,7 @@
 import { loadavg } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { IncidentView } from '../src/domain/incident.js';
+import { side, width } from './side.js';
 import { alertOf, bench, type BenchSite, post } from './site.js';
 
 /*
@@ -14,7 +15,6 @@ if (!Number.isInteger(repeats) || repeats < 100) {
   console.error(`bench:repeats: ${JSON.stringify(process.argv[2])} is no number of repeats from 100 on`);
   process.exit(2);
 }
-const width = 8;
 /** Of a signal that comes by itself: it, and a workflow task. */
 const eventsOfSignal = 4;
 /** Of an incident that pages one person and whose run no worker takes. */
@@ -28,15 +28,10 @@ async function main(site: BenchSite): Promise<number> {
   const send = (n: number): Promise<string> => post(`${site.server}/alerts`, { ...alertOf(0), description: `repeat ${n}` });
   const startedAt = performance.now();
   const { alerts: [first] } = JSON.parse(await send(0)) as { alerts: { workflowId: string }[] };
-  let next = 1;
-  await Promise.all(
-    Array.from({ length: width }, async () => {
-      while (next <= repeats) {
-        site.interrupted.throwIfAborted();
-        await send(next++);
-      }
-    }),
-  );
+  await side(repeats, width, (n) => {
+    site.interrupted.throwIfAborted();
+    return send(n + 1);
+  });
   const took = (performance.now() - startedAt) / 1_000;
   const handle = site.client.workflow.getHandle(first?.workflowId ?? '');
   let view = await handle.query<IncidentView>('show');
